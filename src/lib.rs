@@ -1,0 +1,1 @@
+//! dialbridge: a click-to-call daemon for Asterisk.
