@@ -1,0 +1,1 @@
+//! The AMI link: states of phones.

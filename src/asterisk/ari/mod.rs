@@ -1,0 +1,1 @@
+//! The ARI link: events in, orders out.

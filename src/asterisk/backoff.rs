@@ -1,0 +1,1 @@
+//! When to try again: capped, jittered, doubling.

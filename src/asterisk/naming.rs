@@ -1,0 +1,1 @@
+//! How our channels and bridges are named at Asterisk, and read back.

@@ -1,0 +1,172 @@
+//! Where a call stands, and what it remembers of its way there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Cause, EndBy, EndReason, Status};
+use crate::timestamp::Timestamp;
+
+/// How far a line has come on its way to an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// Its channel was asked for.
+    Created,
+    /// Its channel is in the bridge and dials.
+    Dialled,
+}
+
+/// Where a call stands. Each variant owns the facts that are true in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The agent's phone is being dialled.
+    CallingAgent {
+        /// How far.
+        line: Line,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The agent has answered; the target is being dialled.
+    CallingTarget {
+        /// How far.
+        line: Line,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Both talk.
+    Talking {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The verdict stands; lines are being freed.
+    Clearing {
+        /// Why it ends.
+        verdict: Verdict,
+        /// Since when.
+        since: Timestamp,
+        /// When the lines that are left are to be hung up again.
+        retry_at: Timestamp,
+        /// Leg A is not free yet.
+        a: bool,
+        /// Leg B is not free yet.
+        b: bool,
+    },
+    /// Over: no line is left.
+    Ended {
+        /// Why.
+        verdict: Verdict,
+    },
+}
+
+/// The judgement on a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// Who ended it.
+    pub by: EndBy,
+    /// The status that follows.
+    pub status: Status,
+    /// When: the moment the talking or the trying stopped.
+    pub at: Timestamp,
+}
+
+/// When things happened, if they did. History, not state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// The agent's phone rang.
+    pub a_ringing: Option<Timestamp>,
+    /// The agent answered.
+    pub a_answered: Option<Timestamp>,
+    /// The target's phone rang.
+    pub b_ringing: Option<Timestamp>,
+    /// The target answered: both talk.
+    pub connected: Option<Timestamp>,
+    /// The last line was free.
+    pub ended: Option<Timestamp>,
+}
+
+/// What one leg is doing, for people and programs that ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegStatus {
+    /// Not created yet.
+    #[default]
+    Idle,
+    /// Created or dialled, nothing heard yet.
+    Dialling,
+    /// Rings, or sends early media.
+    Ringing,
+    /// Answered.
+    Up,
+    /// Gone.
+    Gone,
+}
+
+/// What is known of one leg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// What it is doing.
+    pub status: LegStatus,
+    /// Why it ended: the first cause seen.
+    pub cause: Option<Cause>,
+    /// When its channel was asked for.
+    pub created: Option<Timestamp>,
+}
+
+/// What became of the recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recording {
+    /// Not asked for, or not begun.
+    #[default]
+    None,
+    /// Asterisk was asked to record.
+    Running,
+    /// There is a file.
+    Kept,
+    /// There is none.
+    Failed,
+}
+
+/// All that changes in a call: what the store keeps beside its [`CallRequest`](crate::call::CallRequest).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Where it stands.
+    pub phase: Phase,
+    /// When things happened.
+    pub times: Times,
+    /// The agent's leg.
+    pub a: LegRecord,
+    /// The target's leg.
+    pub b: LegRecord,
+    /// The recording.
+    pub recording: Recording,
+    /// Number of the last ledger entry.
+    pub sequence: u32,
+}
+
+impl Journal {
+    /// The status word of the moment.
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::CallingAgent { .. } if self.times.a_ringing.is_none() => Status::Queued,
+            Phase::CallingAgent { .. } | Phase::CallingTarget { .. } => Status::Ringing,
+            Phase::Talking { .. } => Status::InProgress,
+            Phase::Clearing { verdict, .. } | Phase::Ended { verdict } => verdict.status,
+        }
+    }
+
+    /// The verdict, once there is one.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.phase {
+            Phase::Clearing { verdict, .. } | Phase::Ended { verdict } => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// Whether no line is left.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+}

@@ -1,0 +1,1 @@
+//! The callback worker: a reliable HTTP cannon that knows nothing of calls.

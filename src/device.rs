@@ -1,0 +1,76 @@
+//! Phones and what state they are in, as Asterisk reports it. Pure: the table is filled by a link.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Asterisk's nine device states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeviceState {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// Idle.
+    NotInuse,
+    /// In a call.
+    Inuse,
+    /// Cannot take another call.
+    Busy,
+    /// No such device.
+    Invalid,
+    /// Not registered.
+    Unavailable,
+    /// Rings.
+    Ringing,
+    /// Rings while in a call.
+    Ringinuse,
+    /// Has a call on hold.
+    Onhold,
+}
+
+impl DeviceState {
+    /// Asterisk's own word read back; anything else is [`DeviceState::Unknown`].
+    pub fn from_asterisk(word: &str) -> Self {
+        match word.to_ascii_uppercase().as_str() {
+            "NOT_INUSE" => Self::NotInuse,
+            "INUSE" => Self::Inuse,
+            "BUSY" => Self::Busy,
+            "INVALID" => Self::Invalid,
+            "UNAVAILABLE" => Self::Unavailable,
+            "RINGING" => Self::Ringing,
+            "RINGINUSE" => Self::Ringinuse,
+            "ONHOLD" => Self::Onhold,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether a phone in this state cannot be reached at all.
+    pub const fn is_offline(self) -> bool {
+        matches!(self, Self::Invalid | Self::Unavailable)
+    }
+}
+
+/// States of all phones, by Asterisk's device name (`PJSIP/101`). Immutable once made; a link
+/// publishes a new table when something changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Devices {
+    states: BTreeMap<String, DeviceState>,
+}
+
+impl Devices {
+    /// The state of one device; unknown where nothing was heard of it.
+    pub fn state(&self, device: &str) -> DeviceState {
+        self.states.get(device).copied().unwrap_or_default()
+    }
+
+    /// Sets the state of one device.
+    pub fn set(&mut self, device: &str, state: DeviceState) {
+        self.states.insert(device.to_owned(), state);
+    }
+
+    /// All devices with their states, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, DeviceState)> {
+        self.states.iter().map(|(name, state)| (name.as_str(), *state))
+    }
+}

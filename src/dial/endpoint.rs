@@ -1,0 +1,1 @@
+//! Dial strings: a template of the directory with a clean number filled in.

@@ -1,0 +1,1 @@
+//! Dial plans and routes: from a number to the endpoint that reaches it.

@@ -1,0 +1,97 @@
+//! The loop that joins the pure core and its adapters: drain, step, commit, act.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::CallId;
+use crate::dial::number::Party;
+use crate::dial::policy::Admission;
+
+/// What became of a click that reached the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// A new call, durably stored.
+    Accepted(CallId),
+    /// The same click as a moment ago: the first one's call.
+    Duplicate(CallId),
+    /// The agent already has as many calls as allowed; one of them.
+    AgentBusy(CallId),
+}
+
+/// Which calls a request wants ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Termination {
+    /// One call of a tenant.
+    Call {
+        /// Whose.
+        tenant: String,
+        /// Which.
+        call: CallId,
+    },
+    /// All calls of a tenant that this extension, or this outside number on leg A, takes part in.
+    Party {
+        /// Whose.
+        tenant: String,
+        /// Who.
+        party: Party,
+    },
+}
+
+/// Why the engine took no order. Nothing was stored and nothing rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The inbox is full.
+    #[error("too many requests at once, try again in a moment")]
+    Full,
+    /// A link to Asterisk is down.
+    #[error("the PBX is not reachable")]
+    PbxAway,
+    /// The store does not take writes.
+    #[error("the store is not available")]
+    StoreAway,
+    /// This process is ending.
+    #[error("shutting down")]
+    Stopping,
+}
+
+/// One order from a door.
+#[derive(Debug)]
+pub enum DoorOrder {
+    /// Place a call.
+    Submit(Box<Admission>, oneshot::Sender<Result<Receipt, Unavailable>>),
+    /// End calls; answers with the newest that was ended.
+    Terminate(Termination, oneshot::Sender<Result<Option<CallId>, Unavailable>>),
+}
+
+/// The engine's inbox, as doors see it. Never waits for Asterisk.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    orders: mpsc::Sender<DoorOrder>,
+}
+
+impl Engine {
+    /// A handle on an inbox.
+    pub const fn new(orders: mpsc::Sender<DoorOrder>) -> Self {
+        Self { orders }
+    }
+
+    /// Places a call; answers once it is durably stored.
+    pub async fn submit(&self, admission: Admission) -> Result<Receipt, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.put(DoorOrder::Submit(Box::new(admission), reply))?;
+        answer.await.unwrap_or(Err(Unavailable::Stopping))
+    }
+
+    /// Ends calls; answers with the newest of them, once that is durably decided.
+    pub async fn terminate(&self, which: Termination) -> Result<Option<CallId>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.put(DoorOrder::Terminate(which, reply))?;
+        answer.await.unwrap_or(Err(Unavailable::Stopping))
+    }
+
+    fn put(&self, order: DoorOrder) -> Result<(), Unavailable> {
+        self.orders.try_send(order).map_err(|why| match why {
+            mpsc::error::TrySendError::Full(_) => Unavailable::Full,
+            mpsc::error::TrySendError::Closed(_) => Unavailable::Stopping,
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! `$name$` placeholders, expanded once, in one pass.

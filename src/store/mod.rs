@@ -1,0 +1,187 @@
+//! What must survive: calls, their ledger, the outbox, the directory.
+//!
+//! One trait, written so that several databases can stand behind it under one contract suite. A
+//! commit is one transaction: the snapshots of the calls that changed, what happened to them, and
+//! the callbacks that they owe appear together or not at all.
+
+#[cfg(test)]
+mod contract;
+pub mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::call::{CallId, CallRequest, Command, Event, Journal};
+use crate::report::Callback;
+use crate::timestamp::Timestamp;
+
+/// Why the store did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not now: locked, full, or gone. Trying again may help.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Somebody else's write came first.
+    #[error("the store holds something else: {0}")]
+    Conflict(String),
+    /// What is stored cannot be read.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(String),
+}
+
+/// A call as it stands after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The order; stored once, with the first snapshot.
+    pub request: Arc<CallRequest>,
+    /// All that changes.
+    pub journal: Journal,
+}
+
+/// One line of the ledger: what happened to a call, and what it wanted done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The call.
+    pub call: CallId,
+    /// 1, 2, 3 … within the call.
+    pub sequence: u32,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// What the call wanted done.
+    pub commands: Vec<Command>,
+}
+
+/// A line for the audit: an override used, a change of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub tenant: String,
+    /// Which credential, or `admin socket`.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+}
+
+/// All that one turn of the engine makes durable together.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Calls that changed; the last snapshot of each.
+    pub snapshots: Vec<Snapshot>,
+    /// What happened.
+    pub ledger: Vec<Entry>,
+    /// What is owed to the outside.
+    pub callbacks: Vec<Callback>,
+    /// What the audit must know.
+    pub audit: Vec<AuditLine>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.snapshots.is_empty() && self.ledger.is_empty() && self.callbacks.is_empty() && self.audit.is_empty()
+    }
+}
+
+/// A callback that a worker has claimed, for the length of its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The callback.
+    pub callback: Callback,
+    /// How many attempts were made before this one.
+    pub attempts: u32,
+}
+
+/// How an attempt ended, for the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Delivered.
+    Delivered,
+    /// To be tried again at this moment.
+    RetryAt(Timestamp),
+    /// Given up.
+    Dead,
+}
+
+/// What one attempt met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// What went wrong, or the start of the answer (at most 2 KiB).
+    pub note: String,
+}
+
+/// The outbox at a glance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxStats {
+    /// Rows still owed.
+    pub pending: u64,
+    /// Rows given up.
+    pub dead: u64,
+    /// When the oldest row still owed was rendered.
+    pub oldest: Option<Timestamp>,
+}
+
+/// One tenant's directory document as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantDocument {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The document, JSON.
+    pub document: String,
+}
+
+/// The embedded or shared database behind one daemon.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes a batch durable: all of it, or none.
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Calls that are not over, oldest first.
+    async fn active_calls(&self) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// Calls accepted at or after a moment, oldest first.
+    async fn calls_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// One call of one tenant.
+    async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// All that happened to a call, in order.
+    async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Claims up to `limit` callbacks that are due at `now`, oldest first, for the length of `lease`;
+    /// of one call only the first that is still owed. A claim that is not settled is due again when
+    /// its lease is over.
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError>;
+
+    /// Writes down an attempt, and what follows from it.
+    async fn settle(&self, id: &str, attempt: &Attempt, settlement: &Settlement) -> Result<(), StoreError>;
+
+    /// Gives claimed callbacks back: they are due at once.
+    async fn release(&self, ids: &[String]) -> Result<(), StoreError>;
+
+    /// The next moment at which a callback will be due, if any is owed.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The outbox at a glance.
+    async fn outbox_stats(&self) -> Result<OutboxStats, StoreError>;
+
+    /// Every tenant's document.
+    async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError>;
+
+    /// Replaces these tenants' documents, and writes down who did it, in one transaction.
+    async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError>;
+
+    /// Answers when the database can be written to.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,1 @@
+//! Logs: where they go, and what must not be in them.
