@@ -1,40 +1,16 @@
 //! The loop that joins the pure core and its adapters: drain, step, commit, act.
+//!
+//! This file is the loop's face towards the doors; [`turn`] is the loop itself, [`recover`] what it
+//! does before its first turn. A door puts an order in and waits for the commit, never for Asterisk.
+
+pub mod recover;
+pub mod turn;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallId;
-use crate::dial::number::Party;
 use crate::dial::policy::Admission;
-
-/// What became of a click that reached the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receipt {
-    /// A new call, durably stored.
-    Accepted(CallId),
-    /// The same click as a moment ago: the first one's call.
-    Duplicate(CallId),
-    /// The agent already has as many calls as allowed; one of them.
-    AgentBusy(CallId),
-}
-
-/// Which calls a request wants ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Termination {
-    /// One call of a tenant.
-    Call {
-        /// Whose.
-        tenant: String,
-        /// Which.
-        call: CallId,
-    },
-    /// All calls of a tenant that this extension, or this outside number on leg A, takes part in.
-    Party {
-        /// Whose.
-        tenant: String,
-        /// Who.
-        party: Party,
-    },
-}
+pub use crate::switchboard::{Receipt, Termination};
 
 /// Why the engine took no order. Nothing was stored and nothing rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

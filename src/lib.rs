@@ -10,6 +10,7 @@ pub mod dial;
 pub mod directory;
 pub mod engine;
 pub mod http;
+pub mod ledger;
 pub mod link;
 pub mod metrics;
 pub mod report;

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use crate::call::{CallId, Leg, LineEvent, RecordingEvent};
+use crate::call::{CallId, Leg, LineEvent, Order, RecordingEvent};
 use crate::timestamp::Timestamp;
 
 /// State of a channel that Asterisk lists.
@@ -40,6 +40,24 @@ pub enum Notice {
     Recording(CallId, RecordingEvent),
     /// What there is.
     Census(Census),
+}
+
+/// Something of ours at Asterisk that no call claims any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// A channel, to be hung up.
+    Channel(CallId, Leg),
+    /// A bridge, to be deleted.
+    Bridge(CallId),
+}
+
+/// What Asterisk is asked to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// What a call wants done.
+    Order(Order),
+    /// What is left over.
+    Sweep(Stray),
 }
 
 /// How a link stands, for readiness, metrics and refusals.

@@ -16,6 +16,17 @@ pub struct Cause {
     pub sip: Option<u16>,
 }
 
+impl Cause {
+    /// This cause, the first that was seen, with what a later word on the same line adds: the cause
+    /// where this one has none, and the SIP status.
+    #[must_use]
+    pub const fn refined_by(self, later: Self) -> Self {
+        let q850 = if self.q850 == 0 { later.q850 } else { self.q850 };
+        let sip = if self.sip.is_none() { later.sip } else { self.sip };
+        Self { q850, sip }
+    }
+}
+
 /// How a line came to be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -30,6 +30,7 @@ impl Leg {
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
     /// The other one.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::A => Self::B,
@@ -150,6 +151,6 @@ impl CallRequest {
     /// After this long Asterisk itself ends each leg (`TIMEOUT(absolute)`), should this process die
     /// for good: the longest life the call may have, and a minute.
     pub fn dead_man(&self) -> Duration {
-        self.a.max_dial_time + self.b.max_dial_time + self.max_duration + Duration::from_secs(60)
+        self.a.max_dial_time + self.b.max_dial_time + self.max_duration + Duration::from_mins(1)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Cause, EndBy, EndReason, Status};
+use crate::call::{Cause, EndBy, EndReason, Gone, Leg, Status};
 use crate::timestamp::Timestamp;
 
 /// How far a line has come on its way to an answer.
@@ -13,6 +13,10 @@ pub enum Line {
     Created,
     /// Its channel is in the bridge and dials.
     Dialled,
+    /// The far end rings; the agent hears our ringback.
+    Ringing,
+    /// The far end sends its own audio before it answers.
+    EarlyMedia,
 }
 
 /// Where a call stands. Each variant owns the facts that are true in it.
@@ -46,10 +50,6 @@ pub enum Phase {
         since: Timestamp,
         /// When the lines that are left are to be hung up again.
         retry_at: Timestamp,
-        /// Leg A is not free yet.
-        a: bool,
-        /// Leg B is not free yet.
-        b: bool,
     },
     /// Over: no line is left.
     Ended {
@@ -114,6 +114,29 @@ pub struct LegRecord {
     pub created: Option<Timestamp>,
 }
 
+impl LegRecord {
+    /// Whether there is, or may be, a channel.
+    pub const fn is_there(&self) -> bool {
+        matches!(self.status, LegStatus::Dialling | LegStatus::Ringing | LegStatus::Up)
+    }
+
+    pub(super) const fn create(&mut self, now: Timestamp) {
+        self.status = LegStatus::Dialling;
+        self.created = Some(now);
+    }
+
+    pub(super) fn learn(&mut self, cause: Cause) {
+        self.cause = Some(self.cause.map_or(cause, |first| first.refined_by(cause)));
+    }
+
+    pub(super) fn leave(&mut self, gone: Gone) {
+        self.status = LegStatus::Gone;
+        if let Gone::Destroyed(cause) = gone {
+            self.learn(cause);
+        }
+    }
+}
+
 /// What became of the recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,11 +165,19 @@ pub struct Journal {
     pub b: LegRecord,
     /// The recording.
     pub recording: Recording,
-    /// Number of the last ledger entry.
+    /// Number of the last ledger entry: how many events have changed something.
     pub sequence: u32,
 }
 
 impl Journal {
+    /// What is known of one leg.
+    pub const fn leg(&self, leg: Leg) -> &LegRecord {
+        match leg {
+            Leg::A => &self.a,
+            Leg::B => &self.b,
+        }
+    }
+
     /// The status word of the moment.
     pub fn status(&self) -> Status {
         match self.phase {

@@ -21,3 +21,8 @@ impl Party {
         }
     }
 }
+
+/// A number as it may stand in a log line.
+pub fn mask(number: &str) -> String {
+    number.to_owned()
+}

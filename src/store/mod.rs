@@ -8,12 +8,12 @@
 mod contract;
 pub mod sqlite;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::call::{CallId, CallRequest, Command, Event, Journal};
+use crate::call::CallId;
+pub use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
@@ -29,63 +29,6 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store is corrupt: {0}")]
     Corrupt(String),
-}
-
-/// A call as it stands after a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The order; stored once, with the first snapshot.
-    pub request: Arc<CallRequest>,
-    /// All that changes.
-    pub journal: Journal,
-}
-
-/// One line of the ledger: what happened to a call, and what it wanted done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The call.
-    pub call: CallId,
-    /// 1, 2, 3 … within the call.
-    pub sequence: u32,
-    /// When.
-    pub at: Timestamp,
-    /// What happened.
-    pub event: Event,
-    /// What the call wanted done.
-    pub commands: Vec<Command>,
-}
-
-/// A line for the audit: an override used, a change of the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditLine {
-    /// When.
-    pub at: Timestamp,
-    /// Whose.
-    pub tenant: String,
-    /// Which credential, or `admin socket`.
-    pub actor: String,
-    /// What was done.
-    pub action: String,
-}
-
-/// All that one turn of the engine makes durable together.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    /// Calls that changed; the last snapshot of each.
-    pub snapshots: Vec<Snapshot>,
-    /// What happened.
-    pub ledger: Vec<Entry>,
-    /// What is owed to the outside.
-    pub callbacks: Vec<Callback>,
-    /// What the audit must know.
-    pub audit: Vec<AuditLine>,
-}
-
-impl Batch {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.snapshots.is_empty() && self.ledger.is_empty() && self.callbacks.is_empty() && self.audit.is_empty()
-    }
 }
 
 /// A callback that a worker has claimed, for the length of its lease.

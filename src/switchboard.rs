@@ -1,1 +1,0 @@
-//! All calls of one node: routes events by call id, guards agents, keeps the deadlines.

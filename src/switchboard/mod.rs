@@ -1,0 +1,243 @@
+//! All calls of one node: routes what happens by call id, keeps the deadlines, guards the agents.
+//!
+//! Pure, like the calls in it. One [`Input`] goes in, one [`Step`] comes out: what is to be written,
+//! and only then done. The engine may put many inputs into one step, so that they share a commit.
+//!
+//! A reconnect and a restart are no states of their own. The link takes a [`Census`] of what there is
+//! at Asterisk, and the switchboard turns the differences into ordinary events: a line that is not
+//! listed is gone, one that is listed as up has answered, and what no call claims is swept away.
+
+mod census;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use step::{Milestone, Step};
+
+use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, LineEvent};
+use crate::dial::number::Party;
+use crate::dial::policy::Admission;
+use crate::ledger::{AuditLine, Snapshot};
+use crate::link::{Census, Notice};
+use crate::timestamp::Timestamp;
+
+/// What became of a click that reached the switchboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// A new call.
+    Accepted(CallId),
+    /// The same click as a moment ago: the first one's call.
+    Duplicate(CallId),
+    /// The agent already has as many calls as allowed; one of them.
+    AgentBusy(CallId),
+}
+
+/// Which calls a request wants ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Termination {
+    /// One call of a tenant.
+    Call {
+        /// Whose.
+        tenant: String,
+        /// Which.
+        call: CallId,
+    },
+    /// All calls of a tenant that this extension, or this outside number on leg A, takes part in.
+    Party {
+        /// Whose.
+        tenant: String,
+        /// Who.
+        party: Party,
+    },
+}
+
+impl Termination {
+    fn concerns(&self, request: &CallRequest) -> bool {
+        match self {
+            Self::Call { tenant, call } => request.tenant == *tenant && request.id == *call,
+            Self::Party { tenant, party } => {
+                let on_b = matches!(party, Party::Extension(_)) && request.b.party == *party;
+                request.tenant == *tenant && (request.a.party == *party || on_b)
+            }
+        }
+    }
+}
+
+/// Two clicks with the same key within the tenant's window are one click.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ClickKey {
+    tenant: String,
+    credential: String,
+    agent: Party,
+    target: Party,
+}
+
+impl ClickKey {
+    fn of(request: &CallRequest) -> Self {
+        Self {
+            tenant: request.tenant.clone(),
+            credential: request.credential.clone(),
+            agent: request.a.party.clone(),
+            target: request.b.party.clone(),
+        }
+    }
+}
+
+/// All calls of one node.
+#[derive(Debug, Default)]
+pub struct Switchboard {
+    calls: BTreeMap<CallId, Call>,
+    deadlines: BTreeSet<(Timestamp, CallId)>,
+    clicks: BTreeMap<ClickKey, (CallId, Timestamp)>,
+    boot: Option<String>,
+}
+
+impl Switchboard {
+    /// A switchboard with the calls that were under way when the last process ended.
+    pub fn restore(active: Vec<Snapshot>) -> Self {
+        let mut board = Self::default();
+        for Snapshot { request, journal } in active {
+            let call = Call::restore(request, journal);
+            board.put(call);
+        }
+        board
+    }
+
+    /// Remembers a click of the last process: until `until` the same click gives this call.
+    pub fn remember_click(&mut self, request: &CallRequest, until: Timestamp) {
+        self.clicks.insert(ClickKey::of(request), (request.id, until));
+    }
+
+    /// When the next call wants to be woken.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// How many calls are under way.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether no call is under way.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The journals of all calls under way.
+    pub fn journals(&self) -> impl Iterator<Item = &Journal> {
+        self.calls.values().map(Call::journal)
+    }
+
+    /// Takes a click in. A new call begins only where the answer is [`Receipt::Accepted`].
+    pub fn submit(&mut self, now: Timestamp, admission: Admission, step: &mut Step) -> Receipt {
+        let Admission { request, duplicate_window, agent_active_limit, audit } = admission;
+        let key = ClickKey::of(&request);
+        self.clicks.retain(|_, (_, until)| now < *until);
+        if let Some((first, _)) = self.clicks.get(&key) {
+            return Receipt::Duplicate(*first);
+        }
+        if let Some(other) = self.agent_is_busy(&request, agent_active_limit) {
+            return Receipt::AgentBusy(other);
+        }
+        let id = request.id;
+        step.audit.extend(audit.into_iter().map(|action| AuditLine {
+            at: now,
+            tenant: request.tenant.clone(),
+            actor: request.credential.clone(),
+            action,
+        }));
+        if duplicate_window > Duration::ZERO {
+            self.clicks.insert(key, (id, now + duplicate_window));
+        }
+        self.put(Call::new(Arc::new(request)));
+        step.milestones.push(Milestone::Accepted);
+        self.tell(now, id, &Event::Accepted, step);
+        Receipt::Accepted(id)
+    }
+
+    /// Ends calls; returns the newest of them.
+    pub fn terminate(&mut self, now: Timestamp, which: &Termination, step: &mut Step) -> Option<CallId> {
+        let concerned: Vec<CallId> = self
+            .calls
+            .values()
+            .filter(|call| call.journal().verdict().is_none() && which.concerns(call.request()))
+            .map(|call| call.request().id)
+            .collect();
+        for id in &concerned {
+            self.tell(now, *id, &Event::Terminate, step);
+        }
+        concerned.last().copied()
+    }
+
+    /// Takes in what a link has to tell.
+    pub fn notice(&mut self, now: Timestamp, notice: Notice, step: &mut Step) {
+        match notice {
+            Notice::Line(id, leg, event) => self.tell(now, id, &Event::Line(leg, event), step),
+            Notice::Recording(id, event) => self.tell(now, id, &Event::Recording(event), step),
+            Notice::Census(census) => self.take_census(now, &census, step),
+        }
+    }
+
+    /// Wakes every call whose deadline has come.
+    pub fn wake(&mut self, now: Timestamp, step: &mut Step) {
+        while let Some((at, id)) = self.deadlines.first().copied() {
+            if now < at {
+                return;
+            }
+            self.tell(now, id, &Event::Deadline, step);
+            // A deadline that stands although it has come would be served for ever.
+            debug_assert_ne!(self.deadlines.first(), Some(&(at, id)));
+            self.deadlines.remove(&(at, id));
+        }
+    }
+
+    /// A call whose first command was never sent, because its commit came too late to be true.
+    pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
+        self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
+    }
+
+    fn agent_is_busy(&self, request: &CallRequest, limit: u32) -> Option<CallId> {
+        let agent = &request.a.party;
+        if !matches!(agent, Party::Extension(_)) {
+            return None;
+        }
+        let mut active = self
+            .calls
+            .values()
+            .filter(|call| call.request().tenant == request.tenant && call.request().a.party == *agent)
+            .map(|call| call.request().id);
+        active.nth(usize::try_from(limit.saturating_sub(1)).unwrap_or(usize::MAX))
+    }
+
+    fn tell(&mut self, now: Timestamp, id: CallId, event: &Event, step: &mut Step) {
+        let Some(mut call) = self.take(id) else { return };
+        let before = *call.journal();
+        let commands = call.on_event(now, event);
+        if *call.journal() != before {
+            step.record(now, &call, &before, (event, commands));
+        }
+        if !call.journal().is_over() {
+            self.put(call);
+        }
+    }
+
+    fn take(&mut self, id: CallId) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        if let Some(at) = call.deadline() {
+            self.deadlines.remove(&(at, id));
+        }
+        Some(call)
+    }
+
+    fn put(&mut self, call: Call) {
+        let id = call.request().id;
+        if let Some(at) = call.deadline() {
+            self.deadlines.insert((at, id));
+        }
+        self.calls.insert(id, call);
+    }
+}

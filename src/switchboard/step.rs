@@ -1,0 +1,90 @@
+//! What one turn of the switchboard leads to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::call::{Call, CallId, Command, EndReason, Event, Journal, Order, Phase, Status};
+use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
+use crate::link::Action;
+use crate::report::{Callback, render};
+use crate::timestamp::Timestamp;
+
+/// A moment worth measuring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// A call was accepted.
+    Accepted,
+    /// The agent's phone rings, so long after the click.
+    AgentRings(Duration),
+    /// The target rings, so long after the agent answered.
+    TargetRings(Duration),
+    /// Both talk, so long after the click.
+    Connected(Duration),
+    /// A call is over.
+    Ended(Status, EndReason),
+}
+
+/// What is to be written, and then done.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// The last snapshot of every call that changed.
+    pub snapshots: BTreeMap<CallId, Snapshot>,
+    /// What happened.
+    pub ledger: Vec<Entry>,
+    /// What is owed to the outside.
+    pub callbacks: Vec<Callback>,
+    /// What the audit must know.
+    pub audit: Vec<AuditLine>,
+    /// What Asterisk is to do, in order.
+    pub actions: Vec<Action>,
+    /// What there is to measure.
+    pub milestones: Vec<Milestone>,
+}
+
+impl Step {
+    /// What is to be written, and what remains to be done once it is.
+    pub fn into_parts(self) -> (Batch, Vec<Action>, Vec<Milestone>) {
+        let batch = Batch {
+            snapshots: self.snapshots.into_values().collect(),
+            ledger: self.ledger,
+            callbacks: self.callbacks,
+            audit: self.audit,
+        };
+        (batch, self.actions, self.milestones)
+    }
+
+    pub(super) fn record(&mut self, now: Timestamp, call: &Call, before: &Journal, cause: (&Event, Vec<Command>)) {
+        let (event, commands) = cause;
+        let (request, journal) = (call.request(), call.journal());
+        let orders = commands.iter().map(|command| Order { request: request.clone(), command: *command });
+        self.actions.extend(orders.map(Action::Order));
+        self.ledger.push(Entry {
+            call: request.id,
+            sequence: journal.sequence,
+            at: now,
+            event: event.clone(),
+            commands,
+        });
+        self.snapshots.insert(request.id, Snapshot { request: request.clone(), journal: *journal });
+        if journal.is_over() && !before.is_over() {
+            self.callbacks.extend(render::at_end(request, journal, now));
+        }
+        self.measure(request.accepted_at, before, journal);
+    }
+
+    fn measure(&mut self, accepted_at: Timestamp, before: &Journal, after: &Journal) {
+        let (was, is) = (&before.times, &after.times);
+        if let (None, Some(at)) = (was.a_ringing, is.a_ringing) {
+            self.milestones.push(Milestone::AgentRings(at.since(accepted_at)));
+        }
+        if let (None, Some(at), Some(answered)) = (was.b_ringing, is.b_ringing, is.a_answered) {
+            self.milestones.push(Milestone::TargetRings(at.since(answered)));
+        }
+        if let (None, Some(at)) = (was.connected, is.connected) {
+            self.milestones.push(Milestone::Connected(at.since(accepted_at)));
+        }
+        if let (false, Phase::Ended { verdict }) = (before.is_over(), after.phase) {
+            self.milestones.push(Milestone::Ended(verdict.status, verdict.reason));
+        }
+    }
+}
