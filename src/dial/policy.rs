@@ -10,6 +10,7 @@ use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
 /// What a door understood of a click; numbers still as they were typed.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the outside protocol, named there")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Click {
     /// Name of the door.

@@ -214,10 +214,11 @@ impl Loop {
     /// While the store is away doors are told so at once.
     fn refuse_clicks(&mut self) {
         while let Ok(order) = self.ports.orders.try_recv() {
-            match order {
-                DoorOrder::Submit(_, reply) => drop(reply.send(Err(Unavailable::StoreAway))),
-                DoorOrder::Terminate(_, reply) => drop(reply.send(Err(Unavailable::StoreAway))),
-            }
+            // A door that has gone away needs no answer.
+            let _ = match order {
+                DoorOrder::Submit(_, reply) => reply.send(Err(Unavailable::StoreAway)).is_ok(),
+                DoorOrder::Terminate(_, reply) => reply.send(Err(Unavailable::StoreAway)).is_ok(),
+            };
         }
     }
 }
@@ -230,19 +231,19 @@ enum Input {
 impl Replies {
     fn answer(&mut self) {
         for (reply, receipt) in self.submitted.drain(..) {
-            drop(reply.send(Ok(receipt)));
+            let _ = reply.send(Ok(receipt));
         }
         for (reply, newest) in self.terminated.drain(..) {
-            drop(reply.send(Ok(newest)));
+            let _ = reply.send(Ok(newest));
         }
     }
 
     fn refuse(&mut self) {
         for (reply, _) in self.submitted.drain(..) {
-            drop(reply.send(Err(Unavailable::StoreAway)));
+            let _ = reply.send(Err(Unavailable::StoreAway));
         }
         for (reply, _) in self.terminated.drain(..) {
-            drop(reply.send(Err(Unavailable::StoreAway)));
+            let _ = reply.send(Err(Unavailable::StoreAway));
         }
     }
 }

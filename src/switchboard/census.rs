@@ -44,10 +44,8 @@ fn find(call: &Call, leg: Leg, census: &Census, rebooted: bool) -> Option<LineEv
         return Some(LineEvent::Gone(Gone::PbxRestarted));
     }
     let settled = settled(created, census);
-    let (_, _, state) = match census.channels.iter().find(|(id, of, _)| *id == call.request().id && *of == leg) {
-        Some(channel) => channel,
-        None => return settled.then_some(LineEvent::Gone(Gone::Missing)),
-    };
+    let listed = census.channels.iter().find(|(id, of, _)| *id == call.request().id && *of == leg);
+    let Some((_, _, state)) = listed else { return settled.then_some(LineEvent::Gone(Gone::Missing)) };
     match state {
         ChannelState::Down => settled.then_some(LineEvent::Entered),
         ChannelState::Ringing => Some(LineEvent::Ringing),

@@ -1,1 +1,0 @@
-//! Random interleavings of many calls.

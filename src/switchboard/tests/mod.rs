@@ -1,0 +1,118 @@
+//! Many calls, and everything that can happen between them, in random order.
+//!
+//! `model` is a small Asterisk: it executes commands late, loses some, and its events may be lost,
+//! repeated and overtake each other; phones answer, hang up and are busy as they please; the daemon
+//! crashes, Asterisk restarts. After every single step the promises are checked, and at the end all
+//! calls must have ended and nothing of ours may be left.
+//!
+//! Set `PROPTEST_CASES` to explore more than the usual number.
+
+mod model;
+mod promises;
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+use super::*;
+use crate::call::tests::request;
+use model::World;
+
+const USUAL_CASES: u32 = 20_000;
+
+fn config() -> Config {
+    let asked = Config::default();
+    Config { cases: asked.cases.max(USUAL_CASES), max_shrink_iters: 20_000, ..asked }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_interleaving_breaks_a_promise(choices in prop::collection::vec(any::<(u8, u8)>(), 10..160)) {
+        let mut world = World::new();
+        for (what, which) in choices {
+            world.act(what, usize::from(which));
+        }
+        world.settle();
+    }
+}
+
+fn admission(id: u128, agent: &str, now: Timestamp) -> Admission {
+    let mut request = request(id, now);
+    request.a.party = Party::Extension(agent.to_owned());
+    request.record = id.is_multiple_of(2);
+    Admission { request, duplicate_window: Duration::from_secs(5), agent_active_limit: 1, audit: Vec::new() }
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+#[test]
+fn the_same_click_within_the_window_is_the_same_call() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    let first = board.submit(at(0), admission(1, "101", at(0)), &mut step);
+    let again = board.submit(at(4_999), admission(2, "101", at(4_999)), &mut step);
+    assert_eq!(first, Receipt::Accepted(CallId::from_bits(1)));
+    assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
+    let later = board.submit(at(5_000), admission(3, "101", at(5_000)), &mut step);
+    assert_eq!(later, Receipt::AgentBusy(CallId::from_bits(1)));
+    assert_eq!(board.len(), 1);
+}
+
+#[test]
+fn a_duplicate_is_answered_before_limits_count() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    board.submit(at(0), admission(1, "101", at(0)), &mut step);
+    let again = board.submit(at(1), admission(2, "101", at(1)), &mut step);
+    assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
+}
+
+#[test]
+fn terminate_by_party_ends_all_calls_of_that_extension_and_no_others() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    for (id, agent) in [(1, "101"), (2, "104"), (3, "105")] {
+        let mut admission = admission(id, agent, at(0));
+        if id == 3 {
+            admission.request.b.party = Party::Extension("101".to_owned());
+        }
+        board.submit(at(0), admission, &mut step);
+    }
+    let party = Party::Extension("101".to_owned());
+    let elsewhere = Termination::Party { tenant: "other".to_owned(), party: party.clone() };
+    assert_eq!(board.terminate(at(1), &elsewhere, &mut step), None);
+    let here = Termination::Party { tenant: "demo".to_owned(), party };
+    assert_eq!(board.terminate(at(1), &here, &mut step), Some(CallId::from_bits(3)));
+    assert_eq!(board.terminate(at(2), &here, &mut step), None);
+}
+
+#[test]
+fn a_census_of_another_boot_ends_the_calls_of_the_old_one() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    let census = |boot: &str, millis| {
+        Notice::Census(Census { asked_at: at(millis), boot: boot.to_owned(), channels: vec![], bridges: vec![] })
+    };
+    board.notice(at(0), census("one", 0), &mut step);
+    board.submit(at(10), admission(1, "101", at(10)), &mut step);
+    board.notice(at(20), census("two", 20), &mut step);
+    assert!(board.is_empty());
+    let ended = Milestone::Ended(crate::call::Status::Failed, crate::call::EndReason::PbxRestart);
+    assert!(step.milestones.contains(&ended));
+}
+
+#[test]
+fn a_ledger_run_through_the_machine_again_gives_the_same_commands() {
+    let mut world = World::new();
+    for (what, which) in [(0, 0), (10, 0), (10, 0), (20, 0), (10, 0), (40, 1), (20, 0), (40, 2), (20, 0), (70, 0)] {
+        world.act(what, which);
+    }
+    world.settle();
+    let mut replayed: BTreeMap<CallId, Call> = BTreeMap::new();
+    for entry in &world.ledger {
+        let first = world.requests[&entry.call].clone();
+        let call = replayed.entry(entry.call).or_insert_with(|| Call::new(first));
+        assert_eq!(call.on_event(entry.at, &entry.event), entry.commands, "{entry:?}");
+        assert_eq!(call.journal().sequence, entry.sequence);
+    }
+    assert!(!replayed.is_empty());
+}

@@ -1,0 +1,265 @@
+//! A small Asterisk with phones that do as they please, and a daemon that may crash.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::promises::Promises;
+use super::*;
+use crate::call::{Cause, Command, Gone, LineEvent, Order};
+use crate::ledger::Entry;
+use crate::link::{Action, ChannelState, Stray};
+
+const AGENTS: [&str; 3] = ["101", "104", "105"];
+const MOST_CALLS: u128 = 4;
+
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    pub(super) board: Switchboard,
+    pub(super) requests: BTreeMap<CallId, Arc<CallRequest>>,
+    pub(super) ledger: Vec<Entry>,
+    durable: BTreeMap<CallId, Snapshot>,
+    actions: VecDeque<Action>,
+    notices: Vec<Notice>,
+    channels: BTreeMap<(CallId, Leg), ChannelState>,
+    dialled: BTreeSet<(CallId, Leg)>,
+    bridges: BTreeSet<CallId>,
+    promises: Promises,
+    boots: u32,
+    clicks: u128,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            now: at(1_000_000),
+            board: Switchboard::default(),
+            requests: BTreeMap::new(),
+            ledger: Vec::new(),
+            durable: BTreeMap::new(),
+            actions: VecDeque::new(),
+            notices: Vec::new(),
+            channels: BTreeMap::new(),
+            dialled: BTreeSet::new(),
+            bridges: BTreeSet::new(),
+            promises: Promises::default(),
+            boots: 1,
+            clicks: 0,
+        }
+    }
+
+    /// One thing happens. `what` chooses the kind, `which` the object.
+    pub(super) fn act(&mut self, what: u8, which: usize) {
+        match what {
+            0..=9 => self.click(which),
+            10..=79 => self.execute_next(),
+            80..=159 => self.deliver(which % 3),
+            160..=209 => self.far_end(which),
+            210..=219 => self.pass(Duration::from_millis(50 * (which as u64 + 1))),
+            220..=229 => self.pass_to_deadline(),
+            230..=234 => self.terminate(which),
+            235..=239 => self.take_census(),
+            240..=242 => drop(self.take_notice(which)),
+            243..=245 => self.repeat(which),
+            246..=248 => self.fail_next(),
+            249..=251 => self.crash(),
+            252..=253 => drop(self.actions.pop_front()),
+            254..=255 => self.reboot(),
+        }
+    }
+
+    /// From here on the world is fair: everything is executed and delivered, and time goes on.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..2_000 {
+            self.drain();
+            if self.board.is_empty() {
+                break;
+            }
+            self.pass_to_deadline();
+            self.drain();
+            self.take_census();
+        }
+        assert!(self.board.is_empty(), "calls that never end: {:?}", self.board.journals().collect::<Vec<_>>());
+        self.take_census();
+        self.drain();
+        assert!(self.channels.is_empty(), "channels left behind: {:?}", self.channels);
+        assert!(self.bridges.is_empty(), "bridges left behind: {:?}", self.bridges);
+        self.promises.all_kept();
+    }
+
+    fn drain(&mut self) {
+        while !self.actions.is_empty() || !self.notices.is_empty() {
+            self.execute_next();
+            self.deliver(0);
+        }
+    }
+
+    fn step(&mut self, cause: Option<&Notice>, turn: impl FnOnce(&mut Switchboard, Timestamp, &mut Step)) {
+        let mut step = Step::default();
+        turn(&mut self.board, self.now, &mut step);
+        self.promises.watch(self.now, cause, &step);
+        self.ledger.extend(step.ledger.iter().cloned());
+        self.requests.extend(step.snapshots.values().map(|s| (s.request.id, s.request.clone())));
+        let (batch, actions, _) = step.into_parts();
+        for snapshot in batch.snapshots {
+            self.durable.insert(snapshot.request.id, snapshot);
+        }
+        self.actions.extend(actions);
+        self.promises.timers_hold(self.now, &self.board);
+    }
+
+    fn click(&mut self, which: usize) {
+        if self.clicks == MOST_CALLS {
+            return;
+        }
+        self.clicks += 1;
+        let admission = admission(self.clicks, AGENTS[which % AGENTS.len()], self.now);
+        self.step(None, |board, now, step| {
+            board.submit(now, admission, step);
+        });
+    }
+
+    fn terminate(&mut self, which: usize) {
+        let call = CallId::from_bits(which as u128 % MOST_CALLS + 1);
+        let order = Termination::Call { tenant: "demo".to_owned(), call };
+        let mut hit = None;
+        self.step(None, |board, now, step| hit = board.terminate(now, &order, step));
+        self.promises.terminated.extend(hit);
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let then = self.now + time;
+        while let Some(due) = self.board.deadline().filter(|due| *due <= then) {
+            self.now = due.max(self.now);
+            self.step(None, Switchboard::wake);
+        }
+        self.now = then;
+        self.promises.timers_hold(self.now, &self.board);
+    }
+
+    fn pass_to_deadline(&mut self) {
+        let due = self.board.deadline().unwrap_or(self.now);
+        self.pass(due.since(self.now));
+    }
+
+    fn take_notice(&mut self, which: usize) -> Option<Notice> {
+        (which < self.notices.len()).then(|| self.notices.remove(which))
+    }
+
+    fn deliver(&mut self, which: usize) {
+        let which = which.min(self.notices.len().saturating_sub(1));
+        let Some(notice) = self.take_notice(which) else { return };
+        self.step(Some(&notice.clone()), |board, now, step| board.notice(now, notice, step));
+    }
+
+    fn repeat(&mut self, which: usize) {
+        if let Some(notice) = self.notices.get(which).cloned() {
+            self.notices.push(notice);
+        }
+    }
+
+    fn take_census(&mut self) {
+        let channels = self.channels.iter().map(|((call, leg), state)| (*call, *leg, *state)).collect();
+        let bridges = self.bridges.iter().copied().collect();
+        let boot = self.boots.to_string();
+        self.notices.push(Notice::Census(Census { asked_at: self.now, boot, channels, bridges }));
+    }
+
+    /// The daemon dies and comes back with what it had written; what was on the wire is lost.
+    fn crash(&mut self) {
+        self.actions.clear();
+        self.notices.clear();
+        let active = self.durable.values().filter(|snapshot| !snapshot.journal.is_over()).cloned().collect();
+        self.board = Switchboard::restore(active);
+        self.step(None, Switchboard::wake);
+        self.take_census();
+    }
+
+    /// Asterisk dies without a word.
+    fn reboot(&mut self) {
+        self.boots += 1;
+        self.actions.clear();
+        self.notices.clear();
+        self.channels.clear();
+        self.bridges.clear();
+        self.take_census();
+    }
+
+    fn notify(&mut self, call: CallId, leg: Leg, event: LineEvent) {
+        self.notices.push(Notice::Line(call, leg, event));
+    }
+
+    fn execute_next(&mut self) {
+        match self.actions.pop_front() {
+            Some(Action::Order(order)) => self.execute(&order),
+            Some(Action::Sweep(Stray::Channel(call, leg))) => self.destroy(call, leg, 16),
+            Some(Action::Sweep(Stray::Bridge(call))) => drop(self.bridges.remove(&call)),
+            None => {}
+        }
+    }
+
+    fn execute(&mut self, order: &Order) {
+        let call = order.request.id;
+        match order.command {
+            Command::CreateBridge => drop(self.bridges.insert(call)),
+            Command::Create(leg) => {
+                self.channels.insert((call, leg), ChannelState::Down);
+                self.notify(call, leg, LineEvent::Entered);
+            }
+            Command::JoinAndDial(leg) if self.channels.contains_key(&(call, leg)) => {
+                self.dialled.insert((call, leg));
+            }
+            Command::Hangup(leg) if self.channels.contains_key(&(call, leg)) => self.destroy(call, leg, 16),
+            Command::Hangup(leg) => self.notify(call, leg, LineEvent::Gone(Gone::Missing)),
+            Command::DestroyBridge => drop(self.bridges.remove(&call)),
+            Command::JoinAndDial(_) | Command::StartRingback | Command::StopRingback | Command::Record => {}
+        }
+    }
+
+    /// The next thing that was sent is refused, or found never to have been sent.
+    fn fail_next(&mut self) {
+        let Some(Action::Order(order)) = self.actions.pop_front() else { return };
+        let call = order.request.id;
+        match order.command {
+            Command::Create(leg) => self.notify(call, leg, LineEvent::Gone(Gone::Refused(500))),
+            Command::JoinAndDial(leg) => {
+                self.notify(call, leg, LineEvent::DialEnded(crate::call::DialEnd::Congestion));
+            }
+            _ => {}
+        }
+    }
+
+    fn destroy(&mut self, call: CallId, leg: Leg, q850: u16) {
+        if self.channels.remove(&(call, leg)).is_some() {
+            let cause = Cause { q850, sip: None };
+            self.notify(call, leg, LineEvent::HangupRequested(cause));
+            self.notify(call, leg, LineEvent::Gone(Gone::Destroyed(cause)));
+        }
+    }
+
+    /// The person or network at the end of one line does something.
+    fn far_end(&mut self, which: usize) {
+        let dialled: Vec<_> = self.channels.keys().filter(|key| self.dialled.contains(key)).copied().collect();
+        if dialled.is_empty() {
+            return;
+        }
+        let (call, leg) = dialled[which % dialled.len()];
+        let up = self.channels[&(call, leg)] == ChannelState::Up;
+        match which / 8 % 8 {
+            0 if !up => self.rings(call, leg, LineEvent::Ringing),
+            1 if !up => self.rings(call, leg, LineEvent::EarlyMedia),
+            2..=4 if !up => {
+                self.channels.insert((call, leg), ChannelState::Up);
+                self.notify(call, leg, LineEvent::Answered);
+            }
+            5 if !up => self.destroy(call, leg, 17),
+            6 => self.destroy(call, leg, 16),
+            7 if !up => self.notify(call, leg, LineEvent::DialEnded(crate::call::DialEnd::Busy)),
+            _ => {}
+        }
+    }
+
+    fn rings(&mut self, call: CallId, leg: Leg, event: LineEvent) {
+        self.channels.insert((call, leg), ChannelState::Ringing);
+        self.notify(call, leg, event);
+    }
+}

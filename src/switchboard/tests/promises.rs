@@ -1,0 +1,148 @@
+//! What must hold after every step, whatever happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::*;
+use crate::call::{Command, EndReason, Line, LineEvent, Phase, Status, Verdict};
+use crate::link::Action;
+
+/// What is known of every call, from the outside.
+#[derive(Default)]
+pub(super) struct Promises {
+    accepted: BTreeMap<CallId, Timestamp>,
+    entered: BTreeSet<(CallId, Leg)>,
+    started: BTreeSet<(CallId, &'static str, Leg)>,
+    answered: BTreeSet<CallId>,
+    agent_gone: BTreeSet<CallId>,
+    verdicts: BTreeMap<CallId, Verdict>,
+    ended: BTreeSet<CallId>,
+    idle: BTreeSet<(CallId, Leg)>,
+    owed: BTreeMap<CallId, usize>,
+    /// Calls that a request has ended.
+    pub(super) terminated: BTreeSet<CallId>,
+}
+
+impl Promises {
+    /// Looks at one step and at what caused it.
+    pub(super) fn watch(&mut self, now: Timestamp, cause: Option<&Notice>, step: &Step) {
+        for entry in &step.ledger {
+            if let Event::Line(leg, event) = &entry.event {
+                self.learn(entry.call, *leg, event);
+            }
+            self.lines_are_freed(entry.call, &entry.event, &entry.commands, step);
+        }
+        for action in &step.actions {
+            if let Action::Order(order) = action {
+                self.may_start(order.request.id, order.command);
+            }
+        }
+        for snapshot in step.snapshots.values() {
+            self.verdict_stands(now, snapshot);
+        }
+        for callback in &step.callbacks {
+            *self.owed.entry(callback.call).or_default() += 1;
+        }
+        if let Some(Notice::Line(call, leg, event)) = cause {
+            self.late_life_is_hung_up(*call, *leg, event, step);
+        }
+    }
+
+    /// No dialling line outlives its time.
+    pub(super) fn timers_hold(&self, now: Timestamp, board: &Switchboard) {
+        for call in board.calls.values() {
+            let (leg, line, since) = match call.journal().phase {
+                Phase::CallingAgent { line, since } => (Leg::A, line, since),
+                Phase::CallingTarget { line, since } => (Leg::B, line, since),
+                _ => continue,
+            };
+            let most =
+                if line == Line::Created { Duration::from_secs(5) } else { call.request().leg(leg).max_dial_time };
+            assert!(now.since(since) <= most, "leg {leg} still dials after its time: {:?}", call.journal());
+        }
+    }
+
+    /// Every call has ended once, with one record owed, and a terminated one as terminated.
+    pub(super) fn all_kept(&self) {
+        assert!(self.accepted.keys().eq(self.ended.iter()), "not every accepted call has ended");
+        for call in &self.ended {
+            assert_eq!(self.owed.get(call), Some(&1), "one record is owed for each call");
+        }
+        for call in &self.terminated {
+            let verdict = self.verdicts[call];
+            assert_eq!(verdict.reason, EndReason::Terminated);
+            assert!(matches!(verdict.status, Status::Canceled | Status::Completed));
+        }
+    }
+
+    fn learn(&mut self, call: CallId, leg: Leg, event: &LineEvent) {
+        match (leg, event) {
+            (_, LineEvent::Entered) => drop(self.entered.insert((call, leg))),
+            (Leg::A, LineEvent::Answered) => drop(self.answered.insert(call)),
+            (Leg::A, LineEvent::Gone(_)) => drop(self.agent_gone.insert(call)),
+            _ => {}
+        }
+    }
+
+    fn may_start(&mut self, call: CallId, command: Command) {
+        let (what, leg) = match command {
+            Command::Create(leg) => ("create", leg),
+            Command::JoinAndDial(leg) => ("dial", leg),
+            _ => return,
+        };
+        assert!(self.started.insert((call, what, leg)), "{what} of leg {leg} was ordered twice");
+        assert!(!self.terminated.contains(&call), "{what} of leg {leg} after terminate");
+        assert!(!self.verdicts.contains_key(&call), "{what} of leg {leg} after the verdict");
+        if what == "dial" {
+            assert!(self.entered.contains(&(call, leg)), "leg {leg} was dialled before it had entered");
+        }
+        if leg == Leg::B {
+            assert!(self.answered.contains(&call), "{what} of B before A has answered");
+            assert!(!self.agent_gone.contains(&call), "{what} of B after A has gone");
+        }
+    }
+
+    /// When one line is gone the other is hung up in the same step, if it is there.
+    fn lines_are_freed(&self, call: CallId, event: &Event, commands: &[Command], step: &Step) {
+        let Event::Line(leg, LineEvent::Gone(_)) = event else { return };
+        let other = leg.other();
+        let journal = &step.snapshots[&call].journal;
+        if journal.leg(other).is_there() && !self.verdicts.contains_key(&call) {
+            assert!(commands.contains(&Command::Hangup(other)), "leg {leg} is gone and leg {other} goes on");
+        }
+    }
+
+    /// A line that comes alive after the verdict is hung up at once.
+    fn late_life_is_hung_up(&self, call: CallId, leg: Leg, event: &LineEvent, step: &Step) {
+        if !matches!(event, LineEvent::Answered) || !self.verdicts.contains_key(&call) || self.ended.contains(&call) {
+            return;
+        }
+        let hung_up = step.actions.iter().any(|action| {
+            matches!(action, Action::Order(order) if order.request.id == call && order.command == Command::Hangup(leg))
+        });
+        assert!(hung_up || self.idle.contains(&(call, leg)), "leg {leg} answered too late and was left up");
+    }
+
+    fn verdict_stands(&mut self, now: Timestamp, snapshot: &Snapshot) {
+        let id = snapshot.request.id;
+        let accepted = *self.accepted.entry(id).or_insert(snapshot.request.accepted_at);
+        for leg in Leg::BOTH {
+            if snapshot.journal.leg(leg).is_there() {
+                self.idle.remove(&(id, leg));
+            } else {
+                self.idle.insert((id, leg));
+            }
+        }
+        if let Some(verdict) = snapshot.journal.verdict() {
+            assert_eq!(*self.verdicts.entry(id).or_insert(verdict), verdict, "the verdict changed");
+        } else {
+            assert!(!self.verdicts.contains_key(&id), "a verdict was taken back");
+        }
+        if snapshot.journal.is_over() {
+            assert!(self.ended.insert(id), "a call ended twice");
+            let request = &snapshot.request;
+            let longest = request.a.max_dial_time + request.b.max_dial_time + request.max_duration;
+            assert!(now.since(accepted) <= longest + Duration::from_secs(30), "a call lived too long");
+        }
+    }
+}
