@@ -61,6 +61,7 @@ impl Story {
         story
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "stories read better")]
     fn tell(&mut self, event: Event) -> &mut Self {
         self.commands = self.call.on_event(self.now, &event);
         self

@@ -69,6 +69,11 @@ impl World {
 
     /// From here on the world is fair: everything is executed and delivered, and time goes on.
     pub(super) fn settle(&mut self) {
+        self.drain();
+        self.pass(Duration::from_secs(3));
+        self.take_census();
+        self.drain();
+        self.knows_the_truth();
         for _ in 0..2_000 {
             self.drain();
             if self.board.is_empty() {
@@ -84,6 +89,20 @@ impl World {
         assert!(self.channels.is_empty(), "channels left behind: {:?}", self.channels);
         assert!(self.bridges.is_empty(), "bridges left behind: {:?}", self.bridges);
         self.promises.all_kept();
+    }
+
+    /// One census after the last event, no call believes in a line that is not there.
+    fn knows_the_truth(&self) {
+        for call in self.board.calls.values().filter(|call| call.journal().verdict().is_none()) {
+            for leg in Leg::BOTH.into_iter().filter(|leg| call.journal().leg(*leg).is_there()) {
+                let channel = (call.request().id, leg);
+                assert!(
+                    self.channels.contains_key(&channel),
+                    "leg {leg} is believed to be there: {:?}",
+                    call.journal()
+                );
+            }
+        }
     }
 
     fn drain(&mut self) {
@@ -104,7 +123,7 @@ impl World {
             self.durable.insert(snapshot.request.id, snapshot);
         }
         self.actions.extend(actions);
-        self.promises.timers_hold(self.now, &self.board);
+        Promises::timers_hold(self.now, &self.board);
     }
 
     fn click(&mut self, which: usize) {
@@ -133,7 +152,7 @@ impl World {
             self.step(None, Switchboard::wake);
         }
         self.now = then;
-        self.promises.timers_hold(self.now, &self.board);
+        Promises::timers_hold(self.now, &self.board);
     }
 
     fn pass_to_deadline(&mut self) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
-use crate::call::{Command, EndReason, Line, LineEvent, Phase, Status, Verdict};
+use crate::call::{Command, EndReason, Line, LineEvent, Order, Phase, Status, Verdict};
 use crate::link::Action;
 
 /// What is known of every call, from the outside.
@@ -26,11 +26,14 @@ pub(super) struct Promises {
 impl Promises {
     /// Looks at one step and at what caused it.
     pub(super) fn watch(&mut self, now: Timestamp, cause: Option<&Notice>, step: &Step) {
+        if let Some(Notice::Line(call, leg, event)) = cause {
+            self.a_lone_line_is_hung_up(*call, *leg, event, step);
+            self.late_life_is_hung_up(*call, *leg, event, step);
+        }
         for entry in &step.ledger {
             if let Event::Line(leg, event) = &entry.event {
                 self.learn(entry.call, *leg, event);
             }
-            self.lines_are_freed(entry.call, &entry.event, &entry.commands, step);
         }
         for action in &step.actions {
             if let Action::Order(order) = action {
@@ -43,13 +46,10 @@ impl Promises {
         for callback in &step.callbacks {
             *self.owed.entry(callback.call).or_default() += 1;
         }
-        if let Some(Notice::Line(call, leg, event)) = cause {
-            self.late_life_is_hung_up(*call, *leg, event, step);
-        }
     }
 
     /// No dialling line outlives its time.
-    pub(super) fn timers_hold(&self, now: Timestamp, board: &Switchboard) {
+    pub(super) fn timers_hold(now: Timestamp, board: &Switchboard) {
         for call in board.calls.values() {
             let (leg, line, since) = match call.journal().phase {
                 Phase::CallingAgent { line, since } => (Leg::A, line, since),
@@ -103,12 +103,12 @@ impl Promises {
     }
 
     /// When one line is gone the other is hung up in the same step, if it is there.
-    fn lines_are_freed(&self, call: CallId, event: &Event, commands: &[Command], step: &Step) {
-        let Event::Line(leg, LineEvent::Gone(_)) = event else { return };
+    fn a_lone_line_is_hung_up(&self, call: CallId, leg: Leg, event: &LineEvent, step: &Step) {
+        let LineEvent::Gone(_) = event else { return };
         let other = leg.other();
-        let journal = &step.snapshots[&call].journal;
-        if journal.leg(other).is_there() && !self.verdicts.contains_key(&call) {
-            assert!(commands.contains(&Command::Hangup(other)), "leg {leg} is gone and leg {other} goes on");
+        let busy = |leg| self.accepted.contains_key(&call) && !self.idle.contains(&(call, leg));
+        if busy(leg) && busy(other) && !self.verdicts.contains_key(&call) {
+            assert!(orders(step, call, Command::Hangup(other)), "leg {leg} is gone and leg {other} goes on");
         }
     }
 
@@ -117,9 +117,7 @@ impl Promises {
         if !matches!(event, LineEvent::Answered) || !self.verdicts.contains_key(&call) || self.ended.contains(&call) {
             return;
         }
-        let hung_up = step.actions.iter().any(|action| {
-            matches!(action, Action::Order(order) if order.request.id == call && order.command == Command::Hangup(leg))
-        });
+        let hung_up = orders(step, call, Command::Hangup(leg));
         assert!(hung_up || self.idle.contains(&(call, leg)), "leg {leg} answered too late and was left up");
     }
 
@@ -145,4 +143,9 @@ impl Promises {
             assert!(now.since(accepted) <= longest + Duration::from_secs(30), "a call lived too long");
         }
     }
+}
+
+fn orders(step: &Step, call: CallId, command: Command) -> bool {
+    let is_it = |order: &Order| order.request.id == call && order.command == command;
+    step.actions.iter().any(|action| matches!(action, Action::Order(order) if is_it(order)))
 }
