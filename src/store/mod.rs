@@ -8,9 +8,11 @@
 mod contract;
 pub mod sqlite;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use url::Url;
 
 use crate::call::CallId;
 pub use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
@@ -18,7 +20,7 @@ use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
 /// Why the store did not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Not now: locked, full, or gone. Trying again may help.
     #[error("the store is unavailable: {0}")]
@@ -38,6 +40,37 @@ pub struct Due {
     pub callback: Callback,
     /// How many attempts were made before this one.
     pub attempts: u32,
+}
+
+/// How much a worker can take on at the moment: in all, and of each endpoint.
+///
+/// Rows of an endpoint that answers slowly, or not at all, must not fill up a claim: whoever waits
+/// behind them would wait for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// At most this many in all.
+    pub total: u32,
+    /// At most this many of one endpoint (see [`endpoint`]).
+    pub each: u32,
+    /// Endpoints with less room than `each`; 0: none of theirs.
+    pub less: BTreeMap<String, u32>,
+}
+
+impl Room {
+    /// How many rows of this endpoint there is room for, the total aside.
+    pub fn of(&self, endpoint: &str) -> u32 {
+        self.less.get(endpoint).map_or(self.each, |room| self.each.min(*room))
+    }
+}
+
+/// The endpoint of a URL: `scheme://host:port`, the port written out; the whole text where it is no
+/// URL with a host.
+pub fn endpoint(url: &str) -> String {
+    let Ok(parsed) = Url::parse(url) else { return url.to_owned() };
+    match (parsed.host_str(), parsed.port_or_known_default()) {
+        (Some(host), Some(port)) => format!("{}://{host}:{port}", parsed.scheme()),
+        _ => url.to_owned(),
+    }
 }
 
 /// How an attempt ended, for the outbox.
@@ -87,7 +120,11 @@ pub struct TenantDocument {
 /// The embedded or shared database behind one daemon.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Makes a batch durable: all of it, or none.
+    /// Makes a batch durable: all of it, or none. The same batch again changes nothing, so a commit
+    /// of unknown outcome may be repeated. A call that is over never gets another verdict, and a
+    /// journal never goes back: [`StoreError::Conflict`].
+    ///
+    /// A caller that stops waiting leaves all or nothing behind, never a half.
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// Calls that are not over, oldest first.
@@ -103,14 +140,23 @@ pub trait Store: Send + Sync + 'static {
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError>;
 
     /// Claims up to `limit` callbacks that are due at `now`, oldest first, for the length of `lease`;
-    /// of one call only the first that is still owed. A claim that is not settled is due again when
-    /// its lease is over.
+    /// of one call only the first that is still owed to the same endpoint: one receiver hears of a
+    /// call in order, and a receiver that is away does not keep the news from another. A claim that
+    /// is not settled is due again when its lease is over.
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError>;
 
-    /// Writes down an attempt, and what follows from it.
+    /// As [`Store::claim`], but with room for so many of each endpoint: first the oldest row of each
+    /// endpoint, then the second oldest of each, and so on. A store for which all endpoints are alike
+    /// may leave out the difference.
+    async fn claim_within(&self, now: Timestamp, lease: Duration, room: &Room) -> Result<Vec<Due>, StoreError> {
+        self.claim(now, lease, room.total).await
+    }
+
+    /// Writes down an attempt, and what follows from it. A callback that is not owed (any more) is a
+    /// [`StoreError::Conflict`].
     async fn settle(&self, id: &str, attempt: &Attempt, settlement: &Settlement) -> Result<(), StoreError>;
 
-    /// Gives claimed callbacks back: they are due at once.
+    /// Gives claimed callbacks back: they are due again as they were before the claim.
     async fn release(&self, ids: &[String]) -> Result<(), StoreError>;
 
     /// The next moment at which a callback will be due, if any is owed.

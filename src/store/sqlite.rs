@@ -1,1 +1,0 @@
-//! SQLite, embedded: the default store.

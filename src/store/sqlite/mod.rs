@@ -1,0 +1,148 @@
+//! SQLite, embedded: the default store.
+//!
+//! One connection writes, the rest read (write-ahead log). Every write goes through a queue to the
+//! [`Writer`], which puts whatever waits there into one transaction: one fsync for all (group
+//! commit), and each caller gets its own result. `synchronous = FULL`: when a write returns, it is
+//! on the disk.
+//!
+//! The writer works through its queue by itself, so a caller that stops waiting never leaves half a
+//! write behind. A write whose caller has already gone when its turn comes is left out.
+
+mod calls;
+mod error;
+mod open;
+mod outbox;
+mod tenants;
+mod writer;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::writer::Writer;
+
+use self::writer::{Done, Job, Op};
+use crate::call::CallId;
+use crate::clock::Clock;
+use crate::store::{
+    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
+};
+use crate::timestamp::Timestamp;
+use std::sync::Arc;
+
+/// Writes that may wait for the writer; more wait at the door.
+const QUEUE: usize = 1024;
+
+/// A SQLite database file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    jobs: mpsc::Sender<Job>,
+    clock: Clock,
+}
+
+impl SqliteStore {
+    /// Opens the file named by `url` (`sqlite:PATH`), makes it if there is none, brings its schema up
+    /// to date and looks it over (`quick_check`, for at most two seconds).
+    ///
+    /// Nothing is written until [`Writer::run`] runs. A file that is damaged, of a newer schema or of
+    /// another program is [`StoreError::Corrupt`] or [`StoreError::Conflict`], said in words.
+    pub async fn open(url: &str, clock: Clock) -> Result<(Arc<Self>, Writer), StoreError> {
+        let options = open::options(url)?;
+        let connection = open::first(&options, clock).await?;
+        let readers = open::readers(&options);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let writer = Writer::new(options, connection, queue);
+        Ok((Arc::new(Self { readers, jobs, clock }), writer))
+    }
+
+    /// Puts a write into the queue and waits for what became of it.
+    async fn write(&self, op: Op) -> Result<Done, StoreError> {
+        let stopped = || StoreError::Unavailable("the writer has stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job { op, reply }).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let op = Op::Commit {
+            calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
+            ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
+            callbacks: batch.callbacks.clone(),
+            audit: batch.audit.clone(),
+        };
+        self.write(op).await.map(drop)
+    }
+
+    async fn active_calls(&self) -> Result<Vec<Snapshot>, StoreError> {
+        calls::active(&self.readers).await
+    }
+
+    async fn calls_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        calls::since(&self.readers, since).await
+    }
+
+    async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
+        calls::one(&self.readers, tenant, id).await
+    }
+
+    async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
+        calls::ledger(&self.readers, id).await
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let room = Room { total: limit, each: limit, ..Room::default() };
+        self.claim_within(now, lease, &room).await
+    }
+
+    async fn claim_within(&self, now: Timestamp, lease: Duration, room: &Room) -> Result<Vec<Due>, StoreError> {
+        if room.total == 0 || room.each == 0 {
+            return Ok(Vec::new());
+        }
+        match self.write(Op::Claim { now, until: now + lease, room: room.clone() }).await? {
+            Done::Claimed(due) => Ok(due),
+            Done::Written => Ok(Vec::new()),
+        }
+    }
+
+    async fn settle(&self, id: &str, attempt: &Attempt, settlement: &Settlement) -> Result<(), StoreError> {
+        let op = Op::Settle { id: id.to_owned(), attempt: attempt.clone(), settlement: settlement.clone() };
+        self.write(op).await.map(drop)
+    }
+
+    async fn release(&self, ids: &[String]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.write(Op::Release(ids.to_vec())).await.map(drop)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        outbox::next_due(&self.readers).await
+    }
+
+    async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
+        outbox::stats(&self.readers).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
+        tenants::all(&self.readers).await
+    }
+
+    async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError> {
+        let op = Op::PutTenants { documents: documents.to_vec(), audit: audit.to_vec(), at: self.clock.now() };
+        self.write(op).await.map(drop)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.write(Op::Ping(self.clock.now())).await.map(drop)
+    }
+}
