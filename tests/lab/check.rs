@@ -44,8 +44,10 @@ pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
         let seen = ari.call(&leg, endpoint).await?;
         say(&format!("{endpoint:30} {expected:38} {seen}"));
     }
-    ari.call_both("01").await?;
-    ari.call_both("09").await?;
+    for ringback in [false, true] {
+        ari.call_both("01", ringback).await?;
+        ari.call_both("09", ringback).await?;
+    }
     ari.call_menu().await?;
     let left = world.live().await?;
     anyhow::ensure!(left.is_empty(), "still alive: {left:?}");
@@ -110,8 +112,8 @@ impl<'a> Ari<'a> {
     }
 
     /// The agent's phone, then a number, in one bridge: who hears what.
-    async fn call_both(&mut self, target: &str) -> anyhow::Result<()> {
-        let call = format!("both-{target}");
+    async fn call_both(&mut self, target: &str, ringback: bool) -> anyhow::Result<()> {
+        let call = format!("both-{target}-{ringback}");
         let (a, b) = (format!("{call}-a"), format!("{call}-b"));
         let number = format!("+121255501{target}");
         let carrier_before = self.world.carrier.invites().len();
@@ -127,14 +129,16 @@ impl<'a> Ari<'a> {
         self.post(&format!("bridges/{call}/addChannel?channel={b}")).await?;
         self.post(&format!("channels/{b}/dial")).await?;
         self.wait_dial(&b, if target == "09" { "PROGRESS" } else { "RINGING" }).await?;
-        self.post(&format!("channels/{a}/ring")).await?;
+        if ringback {
+            self.post(&format!("channels/{a}/ring")).await?;
+        }
         self.wait_dial(&b, "ANSWER").await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let at_phone = self.world.phones.invites().remove(phones_before);
         let at_carrier = self.world.carrier.invites().remove(carrier_before);
         let phone = self.world.phones.stream(&at_phone.sip_call_id).context("no audio at the phone")?;
         let carrier = self.world.carrier.stream(&at_carrier.sip_call_id).context("no audio at the carrier")?;
-        say(&format!("bridge to {target}: phone sees {} {:?}, carrier sees {} {:?} {:?}", at_phone.from, at_phone.from_name, at_carrier.from, at_carrier.from_name, at_carrier.pai));
+        say(&format!("bridge to {target}, ring {ringback}: phone sees {} {:?}, carrier sees {} {:?} {:?}", at_phone.from, at_phone.from_name, at_carrier.from, at_carrier.from_name, at_carrier.pai));
         say(&format!("  packets at phone {} of {}, at carrier {} of {}", phone.packets_received, carrier.packets_sent, carrier.packets_received, phone.packets_sent));
         let heard = self.world.phones.heard(&at_phone.sip_call_id);
         for (what, hz) in [("ringback", tone::RINGBACK[0]), ("announcement", tone::ANNOUNCEMENT), ("carrier", tone::CARRIER)] {

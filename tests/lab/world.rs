@@ -68,9 +68,12 @@ impl World {
         clear(&dir)?;
         let dir = dir.canonicalize()?;
         let asterisk = Asterisk::prepare(&dir.join("asterisk"), &roots, Values::of(&ports, &dir), ports.ari)?;
+        // Before Asterisk, which asks the carrier once when it starts, and then only ten seconds later again.
+        let (phones, carrier) = tokio::try_join!(
+            Party::start(PHONES_ROLE, ports.phones, ports.phones + 1, &dir, &roots),
+            Party::start(CARRIER_ROLE, ports.carrier, ports.phones + 2, &dir, &roots),
+        )?;
         asterisk.start()?;
-        let phones = Party::start(PHONES_ROLE, ports.phones, ports.phones + 1, &dir, &roots).await?;
-        let carrier = Party::start(CARRIER_ROLE, ports.carrier, ports.phones + 2, &dir, &roots).await?;
         let world = Self { version, ports, dir, asterisk, phones, carrier, registered, roots };
         world.wait_ready().await?;
         Ok(world)
@@ -108,6 +111,7 @@ impl World {
         for (option, value) in [
             ("-sf", super::lab_file("sipp/register.xml").display().to_string()),
             ("-inf", file("users.csv")),
+            ("-r", "1000".to_owned()),
             ("-m", self.registered.len().to_string()),
             ("-i", "127.0.0.1".to_owned()),
             ("-p", (self.ports.phones + 3).to_string()),
