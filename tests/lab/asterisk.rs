@@ -44,11 +44,11 @@ impl Asterisk {
         for file in conf_files(&super::repository().join("asterisk-conf"))? {
             fs::copy(&file, etc.join(file.file_name().unwrap_or_default()))?;
         }
-        values.set("dir", dir.display());
-        values.set("modules", roots.modules.display());
-        values.set("data", roots.data.display());
-        values.set("ari_password", ARI_PASSWORD);
-        values.set("ami_password", AMI_PASSWORD);
+        values.set("dir", &dir.display());
+        values.set("modules", &roots.modules.display());
+        values.set("data", &roots.data.display());
+        values.set("ari_password", &ARI_PASSWORD);
+        values.set("ami_password", &AMI_PASSWORD);
         for file in conf_files(&super::lab_file("asterisk"))? {
             values.render(&file, &etc.join(file.file_name().unwrap_or_default()))?;
         }
@@ -119,7 +119,8 @@ impl Asterisk {
     /// The same with a JSON body.
     pub async fn ari_with_body(&self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Value)> {
         let method = method.parse().context("not an HTTP method")?;
-        let mut request = self.client.request(method, format!("{}/{path}", self.ari)).basic_auth(USER, Some(ARI_PASSWORD));
+        let mut request =
+            self.client.request(method, format!("{}/{path}", self.ari)).basic_auth(USER, Some(ARI_PASSWORD));
         if !body.is_empty() {
             request = request.header("Content-Type", "application/json").body(body.to_owned());
         }

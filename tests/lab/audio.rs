@@ -82,7 +82,8 @@ pub fn peak_at(samples: &[i16], rate: u32, hz: u32) -> f64 {
 /// For how many seconds the frequency is audible, in steps of 200 ms.
 pub fn seconds_of(samples: &[i16], rate: u32, hz: u32) -> f64 {
     let heard = windows(samples).filter(|window| energy_at(window, rate, hz) >= AUDIBLE).count();
-    f64::from(u32::try_from(heard).unwrap_or(u32::MAX)) * f64::from(u32::try_from(WINDOW).unwrap_or(1)) / f64::from(rate)
+    f64::from(u32::try_from(heard).unwrap_or(u32::MAX)) * f64::from(u32::try_from(WINDOW).unwrap_or(1))
+        / f64::from(rate)
 }
 
 fn windows(samples: &[i16]) -> impl Iterator<Item = &[i16]> {
@@ -123,7 +124,9 @@ pub fn write_wav(path: &Path, samples: &[i16]) -> anyhow::Result<()> {
     for sample in samples {
         file.extend_from_slice(&sample.to_le_bytes());
     }
-    std::fs::File::create(path).and_then(|mut out| out.write_all(&file)).with_context(|| format!("writing {}", path.display()))
+    std::fs::File::create(path)
+        .and_then(|mut out| out.write_all(&file))
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Samples of a mono 16-bit WAV file, with their rate: ours, and those that Asterisk records.
@@ -136,7 +139,9 @@ pub fn read_wav(bytes: &[u8]) -> anyhow::Result<(Vec<i16>, u32)> {
         let chunk = &bytes[at + 8..end];
         match &header[..4] {
             b"fmt " if chunk.len() >= 8 => rate = u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]),
-            b"data" => return Ok((chunk.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect(), rate)),
+            b"data" => {
+                return Ok((chunk.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect(), rate));
+            }
             _ => {}
         }
         at += 8 + length + length % 2;
@@ -144,7 +149,10 @@ pub fn read_wav(bytes: &[u8]) -> anyhow::Result<(Vec<i16>, u32)> {
     anyhow::bail!("this WAV file holds no data")
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "float to integer has no other conversion; it saturates, and the value is below 1")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "float to integer has no other conversion; it saturates, and the value is below 1"
+)]
 fn to_sample(value: f64) -> i16 {
     (value * 32767.0) as i16
 }

@@ -1,7 +1,6 @@
 //! `lab check`: does the lab itself keep what it promises? Plain ARI against each phone and each number of the carrier,
 //! with no dialbridge in between. Prints what came back; an expectation that fails ends it with an error.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -13,36 +12,40 @@ use crate::lab::asterisk::{ARI_PASSWORD, Asterisk, USER};
 use crate::lab::audio::{self, RATE, tone};
 use crate::lab::world::World;
 
-/// Endpoint, what Asterisk says of the leg in the end, and after how many seconds at most.
-const OUTCOMES: [(&str, &str); 19] = [
-    ("PJSIP/101", "ANSWER then hung up by us"),
-    ("PJSIP/102", "refused 500"),
-    ("PJSIP/103", "ANSWER then hung up by us"),
-    ("PJSIP/104", "RINGING then hung up by us"),
-    ("PJSIP/105", "BUSY cause 17"),
-    ("PJSIP/106", "ANSWER then cause 16"),
-    ("PJSIP/109", "ANSWER then hung up by us"),
-    ("PJSIP/800@carrier", "ANSWER then hung up by us"),
-    ("PJSIP/+12125550101@carrier", "ANSWER then hung up by us"),
-    ("PJSIP/+12125550102@carrier", "BUSY cause 17"),
-    ("PJSIP/+12125550103@carrier", "RINGING then hung up by us"),
-    ("PJSIP/+12125550104@carrier", "cause 21"),
-    ("PJSIP/+12125550105@carrier", "ANSWER then cause 16"),
-    ("PJSIP/+12125550106@carrier", "PROGRESS then cause 1"),
-    ("PJSIP/+12125550107@carrier", "cause 21"),
-    ("PJSIP/+12125550108@carrier", "cause 42"),
-    ("PJSIP/+12125550109@carrier", "PROGRESS, ANSWER then hung up by us"),
-    ("PJSIP/+12125550110@carrier", "ANSWER then cause 16 at once"),
-    ("PJSIP/+972501234511@carrier", "RINGING then hung up by us"),
+/// Hung up by the check itself, when nobody else did.
+const BY_US: u64 = 1000;
+
+/// Endpoint, the states of its dialling, and the cause in the end.
+const OUTCOMES: [(&str, &str, u64); 19] = [
+    ("PJSIP/101", "RINGING ANSWER", BY_US),
+    ("PJSIP/102", "refused", 500),
+    ("PJSIP/103", "RINGING ANSWER", BY_US),
+    ("PJSIP/104", "RINGING", BY_US),
+    ("PJSIP/105", "", 17),
+    ("PJSIP/106", "RINGING ANSWER", 16),
+    ("PJSIP/109", "ANSWER", BY_US),
+    ("PJSIP/800@carrier", "RINGING ANSWER", BY_US),
+    ("PJSIP/+12125550101@carrier", "RINGING ANSWER", BY_US),
+    ("PJSIP/+12125550102@carrier", "", 17),
+    ("PJSIP/+12125550103@carrier", "RINGING", BY_US),
+    ("PJSIP/+12125550104@carrier", "", 21),
+    ("PJSIP/+12125550105@carrier", "RINGING ANSWER", 16),
+    ("PJSIP/+12125550106@carrier", "PROGRESS", 1),
+    ("PJSIP/+12125550107@carrier", "", 21),
+    ("PJSIP/+12125550108@carrier", "", 34),
+    ("PJSIP/+12125550109@carrier", "PROGRESS ANSWER", BY_US),
+    ("PJSIP/+12125550110@carrier", "RINGING ANSWER", 16),
+    ("PJSIP/+972501234511@carrier", "RINGING", BY_US),
 ];
 
 /// Runs all checks against a world.
 pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
     let mut ari = Ari::connect(world).await?;
-    for (number, (endpoint, expected)) in OUTCOMES.iter().enumerate() {
-        let leg = format!("check-{number}");
-        let seen = ari.call(&leg, endpoint).await?;
-        say(&format!("{endpoint:30} {expected:38} {seen}"));
+    for (number, (endpoint, states, cause)) in OUTCOMES.into_iter().enumerate() {
+        let start = Instant::now();
+        let (seen, ended) = ari.call(&format!("check-{number}"), endpoint).await?;
+        say(&format!("{endpoint:30} {:4.1} s  {seen:18} {ended}", start.elapsed().as_secs_f32()));
+        anyhow::ensure!((seen.as_str(), ended) == (states, cause), "{endpoint}: expected {states} and {cause}");
     }
     for ringback in [false, true] {
         ari.call_both("01", ringback).await?;
@@ -76,35 +79,33 @@ impl<'a> Ari<'a> {
         Ok(Self { world, asterisk: &world.asterisk, events })
     }
 
-    /// Creates and dials one leg, hangs it up after five seconds at most, and tells what happened in one line.
-    async fn call(&mut self, leg: &str, endpoint: &str) -> anyhow::Result<String> {
-        let start = Instant::now();
+    /// Creates and dials one leg, and hangs it up after five seconds: the states of its dialling, and its end.
+    async fn call(&mut self, leg: &str, endpoint: &str) -> anyhow::Result<(String, u64)> {
         let status = self.create(leg, endpoint, "").await?;
         if status != 200 {
-            return Ok(format!("create {status}"));
+            return Ok(("refused".to_owned(), u64::from(status)));
         }
         self.wait(leg, "StasisStart").await?;
         self.post(&format!("channels/{leg}/dial")).await?;
-        let mut seen = String::new();
-        let mut hung_up = false;
+        let mut seen = Vec::new();
+        let mut ended = None;
+        let hang_up_at = tokio::time::Instant::now() + Duration::from_secs(5);
         loop {
-            let limit = Duration::from_millis(if hung_up { 5000 } else { 4700 }).saturating_sub(if hung_up { Duration::ZERO } else { start.elapsed() });
-            match tokio::time::timeout(limit, self.events.recv()).await {
+            let limit = if ended.is_none() { hang_up_at } else { hang_up_at + Duration::from_secs(5) };
+            match tokio::time::timeout_at(limit, self.events.recv()).await {
                 Ok(event) => {
                     let event = event.context("the events ended")?;
-                    let at = start.elapsed().as_secs_f32();
-                    match event["type"].as_str().unwrap_or("") {
-                        "Dial" => write!(seen, " {at:.1}:{}", event["dialstatus"].as_str().filter(|status| !status.is_empty()).unwrap_or("dial"))?,
-                        "ChannelDestroyed" => {
-                            write!(seen, " {at:.1}:cause {} tech {}", event["cause"], event["tech_cause"])?;
-                            return Ok(seen);
-                        }
-                        _ => {}
+                    if event["type"] == "Dial" {
+                        seen.extend(
+                            event["dialstatus"].as_str().filter(|status| !status.is_empty()).map(str::to_owned),
+                        );
+                    } else if event["type"] == "ChannelDestroyed" {
+                        return Ok((seen.join(" "), ended.or(event["cause"].as_u64()).unwrap_or(0)));
                     }
                 }
-                Err(_) if hung_up => anyhow::bail!("{endpoint}: nothing came of the hangup;{seen}"),
+                Err(_) if ended.is_some() => anyhow::bail!("{endpoint}: nothing came of the hangup"),
                 Err(_) => {
-                    hung_up = true;
+                    ended = Some(BY_US);
                     self.asterisk.ari("DELETE", &format!("channels/{leg}")).await?;
                 }
             }
@@ -124,7 +125,8 @@ impl<'a> Ari<'a> {
         self.post(&format!("bridges/{call}/addChannel?channel={a}")).await?;
         self.post(&format!("channels/{a}/dial")).await?;
         self.wait_dial(&a, "ANSWER").await?;
-        self.create(&b, &format!("PJSIP/{number}@carrier"), &party(&number, "Target", "+12125550100", "Demo Main")).await?;
+        self.create(&b, &format!("PJSIP/{number}@carrier"), &party(&number, "Target", "+12125550100", "Demo Main"))
+            .await?;
         self.wait(&b, "StasisStart").await?;
         self.post(&format!("bridges/{call}/addChannel?channel={b}")).await?;
         self.post(&format!("channels/{b}/dial")).await?;
@@ -138,14 +140,30 @@ impl<'a> Ari<'a> {
         let at_carrier = self.world.carrier.invites().remove(carrier_before);
         let phone = self.world.phones.stream(&at_phone.sip_call_id).context("no audio at the phone")?;
         let carrier = self.world.carrier.stream(&at_carrier.sip_call_id).context("no audio at the carrier")?;
-        say(&format!("bridge to {target}, ring {ringback}: phone sees {} {:?}, carrier sees {} {:?} {:?}", at_phone.from, at_phone.from_name, at_carrier.from, at_carrier.from_name, at_carrier.pai));
-        say(&format!("  packets at phone {} of {}, at carrier {} of {}", phone.packets_received, carrier.packets_sent, carrier.packets_received, phone.packets_sent));
+        say(&format!(
+            "bridge to {target}, ring {ringback}: phone sees {} {:?}, carrier sees {} {:?} {:?}",
+            at_phone.from, at_phone.from_name, at_carrier.from, at_carrier.from_name, at_carrier.pai
+        ));
+        say(&format!(
+            "  packets at phone {} of {}, at carrier {} of {}",
+            phone.packets_received, carrier.packets_sent, carrier.packets_received, phone.packets_sent
+        ));
         let heard = self.world.phones.heard(&at_phone.sip_call_id);
-        for (what, hz) in [("ringback", tone::RINGBACK[0]), ("announcement", tone::ANNOUNCEMENT), ("carrier", tone::CARRIER)] {
-            say(&format!("  phone hears {what}: {:.1} s, peak {:.3}", audio::seconds_of(&heard, RATE, hz), audio::peak_at(&heard, RATE, hz)));
+        for (what, hz) in
+            [("ringback", tone::RINGBACK[0]), ("announcement", tone::ANNOUNCEMENT), ("carrier", tone::CARRIER)]
+        {
+            say(&format!(
+                "  phone hears {what}: {:.1} s, peak {:.3}",
+                audio::seconds_of(&heard, RATE, hz),
+                audio::peak_at(&heard, RATE, hz)
+            ));
         }
         let heard = self.world.carrier.heard(&at_carrier.sip_call_id);
-        say(&format!("  carrier hears phone 101: {:.1} s, peak {:.3}", audio::seconds_of(&heard, RATE, 600), audio::peak_at(&heard, RATE, 600)));
+        say(&format!(
+            "  carrier hears phone 101: {:.1} s, peak {:.3}",
+            audio::seconds_of(&heard, RATE, 600),
+            audio::peak_at(&heard, RATE, 600)
+        ));
         anyhow::ensure!(at_phone.from == number && at_carrier.from == "+12125550100", "a wrong caller id");
         for leg in [a, b] {
             self.asterisk.ari("DELETE", &format!("channels/{leg}")).await?;
@@ -170,7 +188,12 @@ impl<'a> Ari<'a> {
         let end = self.wait("menu-b", "ChannelDestroyed").await?;
         let invite = self.world.phones.invites().remove(phones_before);
         let heard = self.world.phones.heard(&invite.sip_call_id);
-        say(&format!("menu: heard {:.1} s, ended after {:.1} s, cause {}", audio::seconds_of(&heard, RATE, tone::MENU), start.elapsed().as_secs_f32(), end["cause"]));
+        say(&format!(
+            "menu: heard {:.1} s, ended after {:.1} s, cause {}",
+            audio::seconds_of(&heard, RATE, tone::MENU),
+            start.elapsed().as_secs_f32(),
+            end["cause"]
+        ));
         self.asterisk.ari("DELETE", "channels/menu-a").await?;
         self.wait("menu-a", "ChannelDestroyed").await?;
         self.asterisk.ari("DELETE", "bridges/menu").await?;
@@ -191,11 +214,15 @@ impl<'a> Ari<'a> {
     }
 
     async fn wait(&mut self, leg: &str, kind: &str) -> anyhow::Result<Value> {
-        self.wait_event(&format!("{kind} of {leg}"), |event| event["type"] == kind && event["channel"]["id"] == leg).await
+        self.wait_event(&format!("{kind} of {leg}"), |event| event["type"] == kind && event["channel"]["id"] == leg)
+            .await
     }
 
     async fn wait_dial(&mut self, leg: &str, status: &str) -> anyhow::Result<Value> {
-        self.wait_event(&format!("{status} of {leg}"), |event| event["dialstatus"] == status && event["peer"]["id"] == leg).await
+        self.wait_event(&format!("{status} of {leg}"), |event| {
+            event["dialstatus"] == status && event["peer"]["id"] == leg
+        })
+        .await
     }
 
     async fn wait_event(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {

@@ -68,7 +68,9 @@ impl Daemon {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(limit, ready).await.with_context(|| format!("dialbridge is not ready after {limit:?}; its log:\n{}", self.log()))?
+        tokio::time::timeout(limit, ready)
+            .await
+            .with_context(|| format!("dialbridge is not ready after {limit:?}; its log:\n{}", self.log()))?
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -110,7 +112,9 @@ impl Daemon {
 
     /// Lines of the log at level ERROR, in any of its forms. A test that ends well has none.
     pub fn errors(&self) -> Vec<String> {
-        let is_error = |line: &&str| line.contains(" ERROR ") || line.starts_with("ERROR ") || line.contains("\"level\":\"ERROR\"");
+        let is_error = |line: &&str| {
+            line.contains(" ERROR ") || line.starts_with("ERROR ") || line.contains("\"level\":\"ERROR\"")
+        };
         self.log().lines().filter(is_error).map(str::to_owned).collect()
     }
 
@@ -126,9 +130,9 @@ impl Daemon {
 /// The placeholders of `dialbridge.toml` and `demo.toml`.
 pub fn values(world: &World) -> Values {
     let mut values = Values::of(&world.ports, &world.dir);
-    values.set("transport", world.version.transport());
-    values.set("user", USER);
-    values.set("ari_password", ARI_PASSWORD);
-    values.set("ami_password", AMI_PASSWORD);
+    values.set("transport", &world.version.transport());
+    values.set("user", &USER);
+    values.set("ari_password", &ARI_PASSWORD);
+    values.set("ami_password", &AMI_PASSWORD);
     values
 }

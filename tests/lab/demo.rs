@@ -89,10 +89,18 @@ async fn show_phones(world: &World) -> anyhow::Result<()> {
 }
 
 async fn click(daemon: &Daemon, sink: &Sink) -> anyhow::Result<Value> {
-    let mut user_data: String = TOKENS.iter().map(|token| format!("[{token}|${token}$]")).collect();
-    user_data += &format!("[ctl_callbackUrl|{}/demo]", sink.url());
+    let mut pairs: Vec<_> = TOKENS.iter().map(|token| format!("[{token}|${token}$]")).collect();
+    pairs.push(format!("[ctl_callbackUrl|{}/demo]", sink.url()));
+    let user_data = pairs.concat();
     let query: String = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("phone", "101"), ("target", TARGET), ("code", "demo-code"), ("action", "call"), ("format", "json"), ("ctl_userdata", &user_data)])
+        .extend_pairs([
+            ("phone", "101"),
+            ("target", TARGET),
+            ("code", "demo-code"),
+            ("action", "call"),
+            ("format", "json"),
+            ("ctl_userdata", &user_data),
+        ])
         .finish();
     let url = daemon.url(&format!("/ForwardDialer/click2call.aspx?{query}"));
     say(&format!("\nThe click\n  curl '{url}'"));
@@ -114,7 +122,10 @@ fn show_callback(callback: &Callback) -> anyhow::Result<()> {
     }
     for (name, value) in callback.pairs() {
         say(&format!("  {name:30} {value}"));
-        anyhow::ensure!(!(value.len() > 2 && value.starts_with('$') && value.ends_with('$')), "the token {value} was not expanded");
+        anyhow::ensure!(
+            !(value.len() > 2 && value.starts_with('$') && value.ends_with('$')),
+            "the token {value} was not expanded"
+        );
     }
     Ok(())
 }

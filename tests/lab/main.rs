@@ -1,5 +1,10 @@
 //! The lab as a command: `lab provision`, `lab up`, `lab demo`, `lab check`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a program at the edge: it meets the real clock, threads and environment"
+)]
+
 #[path = "mod.rs"]
 mod lab;
 

@@ -56,7 +56,8 @@ impl Media {
     pub fn start(recordings: &Path) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
-        let media = Self { port: socket.local_addr()?.port(), recordings: recordings.to_owned(), streams: Arc::default() };
+        let media =
+            Self { port: socket.local_addr()?.port(), recordings: recordings.to_owned(), streams: Arc::default() };
         let sender = socket.try_clone()?;
         let (receiving, sending) = (Arc::downgrade(&media.streams), Arc::downgrade(&media.streams));
         std::thread::spawn(move || {
@@ -145,9 +146,9 @@ impl Media {
 impl Stream {
     /// Puts a frame where its timestamp says, silence where packets are missing.
     fn record(&mut self, timestamp: u32, payload: &[u8]) {
-        let first = *self.first_timestamp.get_or_insert_with(|| {
-            timestamp.wrapping_sub(u32::try_from(self.samples.len()).unwrap_or(0))
-        });
+        let first = *self
+            .first_timestamp
+            .get_or_insert_with(|| timestamp.wrapping_sub(u32::try_from(self.samples.len()).unwrap_or(0)));
         let at = usize::try_from(timestamp.wrapping_sub(first)).unwrap_or(usize::MAX);
         // Asterisk begins a new clock when the source changes (ringback, then a voice): then it simply goes on.
         let at = if at > self.samples.len() + 8000 || at + 8000 < self.samples.len() {

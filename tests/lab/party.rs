@@ -1,6 +1,6 @@
-//! One SIPp process: the SIP side of the phones, or of the carrier.
+//! One `SIPp` process: the SIP side of the phones, or of the carrier.
 //!
-//! SIPp is the SIP stack and follows its scenario; this reads along in its trace, logs each INVITE as it arrives, and
+//! `SIPp` is the SIP stack and follows its scenario; this reads along in its trace, logs each INVITE as it arrives, and
 //! tells [`Media`] when to play, to whom, and when a call is over.
 
 use std::fs::{self, File};
@@ -37,18 +37,29 @@ pub struct Party {
 }
 
 impl Party {
-    /// Starts SIPp with `tests/lab/sipp/<name>.xml` on the port, its logs in `dir`. The port after next is its control port.
+    /// Starts `SIPp` with `tests/lab/sipp/<name>.xml` on the port, its logs in `dir`. The port after next is its control port.
     pub async fn start(role: Role, port: u16, control: u16, dir: &Path, roots: &Roots) -> anyhow::Result<Self> {
         let media = Media::start(&dir.join("audio"))?;
         let sip = dir.join("sip");
         let pipe = sip.join(format!("{}.pipe", role.name));
         make_pipe(&pipe)?;
         let mut arguments = roots.sipp_arguments();
-        arguments.extend(["-sf".to_owned(), scenario(role.name), "-i".into(), "127.0.0.1".into(), "-p".into(), port.to_string()]);
+        arguments.extend([
+            "-sf".to_owned(),
+            scenario(role.name),
+            "-i".into(),
+            "127.0.0.1".into(),
+            "-p".into(),
+            port.to_string(),
+        ]);
         arguments.extend(["-cp".to_owned(), control.to_string(), "-nostdin".into()]);
         arguments.extend(["-key".to_owned(), "audio_port".into(), media.port().to_string()]);
         arguments.extend(["-trace_msg".to_owned(), "-message_file".into(), pipe.display().to_string()]);
-        arguments.extend(["-trace_err".to_owned(), "-error_file".into(), sip.join(format!("{}-errors.log", role.name)).display().to_string()]);
+        arguments.extend([
+            "-trace_err".to_owned(),
+            "-error_file".into(),
+            sip.join(format!("{}-errors.log", role.name)).display().to_string(),
+        ]);
         let invites = Arc::new(Mutex::new(Vec::new()));
         let reader = Reader {
             role,
@@ -113,7 +124,7 @@ impl Party {
     }
 }
 
-/// The side that reads SIPp's trace, in a thread of its own since it blocks.
+/// The side that reads `SIPp`'s trace, in a thread of its own since it blocks.
 struct Reader {
     role: Role,
     media: Media,
@@ -136,7 +147,14 @@ impl Reader {
     fn follow(&mut self, message: &Message) {
         // A log that cannot be written is missed by whoever reads it, and not a reason to stop the audio.
         let direction = if message.received { "<" } else { ">" };
-        let _ = writeln!(self.trace, "{} {direction} {} | {} | {}", sip::now(), message.start, message.call_id(), message.header("CSeq").unwrap_or(""));
+        let _ = writeln!(
+            self.trace,
+            "{} {direction} {} | {} | {}",
+            sip::now(),
+            message.start,
+            message.call_id(),
+            message.header("CSeq").unwrap_or("")
+        );
         let call_id = message.call_id();
         match (message.method(), message.status()) {
             ("INVITE", None) if message.received => self.invited(message),

@@ -23,11 +23,16 @@ pub struct Process {
 impl Process {
     /// Starts `program`, both its outputs appended to the file `output`.
     pub fn start(name: &str, program: &Path, arguments: &[String], output: &Path) -> anyhow::Result<Self> {
-        let out = File::options().create(true).append(true).open(output).with_context(|| format!("opening {}", output.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(output)
+            .with_context(|| format!("opening {}", output.display()))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         command.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out);
-        let child = spawn_from_lasting_thread(command).with_context(|| format!("starting {name} ({})", program.display()))?;
+        let child =
+            spawn_from_lasting_thread(command).with_context(|| format!("starting {name} ({})", program.display()))?;
         Ok(Self { name: name.to_owned(), child: Mutex::new(child) })
     }
 

@@ -60,19 +60,23 @@ pub struct Roots {
 impl Roots {
     /// Fetches what is missing. This blocks, for about a minute the first time.
     pub fn provision(version: Version) -> anyhow::Result<Self> {
-        let installed = env::var_os("LAB_ASTERISK").map(PathBuf::from);
-        let mut wanted = vec!["tools"];
-        if installed.is_none() {
-            wanted.push(version.root());
-        }
-        run_script(&wanted)?;
-        let tools = directory().join("tools");
-        let (sipp, sipp_arguments) = (tools.join("run"), vec!["usr/bin/sipp".to_owned()]);
-        if let Some(asterisk) = installed {
-            let modules = first_directory(&["/usr/lib/x86_64-linux-gnu/asterisk/modules", "/usr/lib/asterisk/modules", "/usr/lib64/asterisk/modules"])?;
+        let tools = directory().join("tools/run");
+        if let Some(asterisk) = env::var_os("LAB_ASTERISK").map(PathBuf::from) {
+            let (sipp, sipp_arguments) = if let Some(sipp) = installed("sipp") {
+                (sipp, Vec::new())
+            } else {
+                run_script(&["tools"])?;
+                (tools, vec!["usr/bin/sipp".to_owned()])
+            };
+            let modules = first_directory(&[
+                "/usr/lib/x86_64-linux-gnu/asterisk/modules",
+                "/usr/lib/asterisk/modules",
+                "/usr/lib64/asterisk/modules",
+            ])?;
             let data = first_directory(&["/usr/share/asterisk", "/var/lib/asterisk"])?;
             return Ok(Self { sipp, sipp_arguments, asterisk, asterisk_arguments: Vec::new(), modules, data });
         }
+        run_script(&["tools", version.root()])?;
         let root = directory().join(version.root());
         let triplet = format!("{}-linux-gnu", env::consts::ARCH);
         let modules = [root.join(format!("usr/lib/{triplet}/asterisk/modules")), root.join("usr/lib/asterisk/modules")]
@@ -80,8 +84,8 @@ impl Roots {
             .find(|path| path.is_dir())
             .with_context(|| format!("{} holds no modules of Asterisk", root.display()))?;
         Ok(Self {
-            sipp,
-            sipp_arguments,
+            sipp: tools,
+            sipp_arguments: vec!["usr/bin/sipp".to_owned()],
             asterisk: root.join("run"),
             asterisk_arguments: vec!["usr/sbin/asterisk".to_owned()],
             modules,
@@ -106,7 +110,8 @@ impl Roots {
 /// Fetches the named roots where they are missing.
 pub fn run_script(roots: &[&str]) -> anyhow::Result<()> {
     let script = super::lab_file("provision.sh");
-    let status = Command::new(&script).args(roots).env("LAB_ROOTS", directory()).status().context("running provision.sh")?;
+    let status =
+        Command::new(&script).args(roots).env("LAB_ROOTS", directory()).status().context("running provision.sh")?;
     anyhow::ensure!(status.success(), "provisioning failed, see above");
     Ok(())
 }
@@ -114,6 +119,11 @@ pub fn run_script(roots: &[&str]) -> anyhow::Result<()> {
 /// Where the roots are.
 pub fn directory() -> PathBuf {
     env::var_os("LAB_ROOTS").map_or_else(|| super::repository().join(".lab/roots"), PathBuf::from)
+}
+
+fn installed(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|candidate| candidate.is_file())
 }
 
 fn first_directory(candidates: &[&str]) -> anyhow::Result<PathBuf> {

@@ -114,7 +114,9 @@ pub struct Sink {
 impl Sink {
     /// Listens on the port, logs to `callbacks.log` in the directory.
     pub async fn start(port: u16, dir: &Path) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| format!("the callback sink's port {port}"))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("the callback sink's port {port}"))?;
         let log = File::options().create(true).append(true).open(dir.join("callbacks.log"))?;
         let state = Arc::new(State { received: Mutex::default(), script: Mutex::default(), log: Mutex::new(log) });
         let task = tokio::spawn(serve(listener, Arc::clone(&state)));
@@ -171,7 +173,10 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> anyhow::Result
     let (head, body) = request.into_parts();
     let bytes = body.collect().await?.to_bytes();
     let answer = lock(&state.script).pop_front().unwrap_or_else(|| Answer::status(200));
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let callback = Callback {
         at: super::sip::now(),
         method: head.method.to_string(),
@@ -187,7 +192,10 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> anyhow::Result
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(answer.delay).await;
-    let response = answer.headers.iter().fold(Response::builder().status(answer.status), |response, (name, value)| response.header(name, value));
+    let response = answer
+        .headers
+        .iter()
+        .fold(Response::builder().status(answer.status), |response, (name, value)| response.header(name, value));
     Ok(response.body(Full::new(answer.body))?)
 }
 

@@ -1,6 +1,6 @@
-//! SIP messages, read from SIPp's trace.
+//! SIP messages, read from `SIPp`'s trace.
 //!
-//! SIPp answers by its scenario; what it received and sent it writes to a pipe as it happens, one entry per message with
+//! `SIPp` answers by its scenario; what it received and sent it writes to a pipe as it happens, one entry per message with
 //! its length. Here they become [`Message`]s, and each first INVITE an [`Invite`], which is also the line in
 //! `carrier.log` and `phones.log`.
 
@@ -24,7 +24,8 @@ impl Message {
     pub fn parse(text: &str, received: bool) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let mut lines = head.lines();
-        let mut message = Self { received, start: lines.next().unwrap_or("").to_owned(), body: body.to_owned(), ..Self::default() };
+        let mut message =
+            Self { received, start: lines.next().unwrap_or("").to_owned(), body: body.to_owned(), ..Self::default() };
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             message.headers.entry(name.trim().to_owned()).or_default().push(value.trim().to_owned());
         }

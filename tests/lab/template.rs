@@ -1,6 +1,7 @@
 //! Files with placeholders: `{ari_port}`, `{dir}`, and `{sink_port+9}` for a port nearby.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -28,13 +29,13 @@ impl Values {
             ("rtp_first", ports.rtp.0),
             ("rtp_last", ports.rtp.1),
         ] {
-            values.set(name, port);
+            values.set(name, &port);
         }
-        values.set("dir", dir.display());
+        values.set("dir", &dir.display());
         values
     }
 
-    pub fn set(&mut self, name: &str, value: impl ToString) {
+    pub fn set(&mut self, name: &str, value: &dyn Display) {
         self.0.insert(name.to_owned(), value.to_string());
     }
 
@@ -78,7 +79,10 @@ mod tests {
     #[test]
     fn known_names_are_filled_in_and_other_braces_stay() {
         let mut values = Values::default();
-        values.set("sink_port", 8090);
-        assert_eq!(values.fill("a = \"{sink_port}-{sink_port+9}\" { x = 1 } {number}"), "a = \"8090-8099\" { x = 1 } {number}");
+        values.set("sink_port", &8090);
+        assert_eq!(
+            values.fill("a = \"{sink_port}-{sink_port+9}\" { x = 1 } {number}"),
+            "a = \"8090-8099\" { x = 1 } {number}"
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::lab::sink::Sink;
 use crate::lab::world::World;
 
 /// Phones register for ten minutes.
-const REGISTER_AGAIN: Duration = Duration::from_secs(240);
+const REGISTER_AGAIN: Duration = Duration::from_mins(4);
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// The daemon as `make` builds it.
@@ -22,7 +22,10 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     // This program is target/<profile>/examples/lab.
     let own = std::env::current_exe()?;
     let target = own.ancestors().nth(3).context("this program lies in no target directory")?;
-    let found = ["release", "debug"].map(|profile| target.join(profile).join("dialbridge")).into_iter().find(|path| path.is_file());
+    let found = ["release", "debug"]
+        .map(|profile| target.join(profile).join("dialbridge"))
+        .into_iter()
+        .find(|path| path.is_file());
     found.with_context(|| format!("no dialbridge in {}; build it first: cargo build --release", target.display()))
 }
 
@@ -58,7 +61,11 @@ async fn supervise() -> anyhow::Result<()> {
             world.restart_asterisk().await?;
             registered = Instant::now();
         }
-        anyhow::ensure!(world.phones.is_running() && world.carrier.is_running(), "a SIP program ended; see {}/sip", world.dir.display());
+        anyhow::ensure!(
+            world.phones.is_running() && world.carrier.is_running(),
+            "a SIP program ended; see {}/sip",
+            world.dir.display()
+        );
         if registered.elapsed() > REGISTER_AGAIN {
             world.register_phones().await?;
             registered = Instant::now();

@@ -103,8 +103,9 @@ impl World {
             return Ok(());
         }
         let sip = self.dir.join("sip");
-        let users: String = self.registered.iter().map(|phone| format!("{phone};[authentication username={phone} password=phone-{phone}]\n")).collect();
-        fs::write(sip.join("users.csv"), format!("SEQUENTIAL\n{users}"))?;
+        let user = |phone: &String| format!("\n{phone};[authentication username={phone} password=phone-{phone}]");
+        let users: Vec<_> = self.registered.iter().map(user).collect();
+        fs::write(sip.join("users.csv"), format!("SEQUENTIAL{}\n", users.concat()))?;
         let mut arguments = self.roots.sipp_arguments();
         arguments.push(format!("127.0.0.1:{}", self.ports.sip));
         let file = |name: &str| sip.join(name).display().to_string();
