@@ -71,35 +71,38 @@ impl Config {
     pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let env: BTreeMap<String, String> = env.filter(|(_, value)| !value.is_empty()).collect();
         let mut builder = config::Config::builder().add_source(File::from_str(REFERENCE, FileFormat::Toml));
+        let mut cautions = Vec::new();
         if let Some(path) = path {
-            builder = builder.add_source(File::from_str(&read(path)?, FileFormat::Toml));
+            let (text, table) = read(path)?;
+            cautions.extend(exposed_passwords(path, &table));
+            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         }
         let mut config: Self = over(builder, &env)?.build()?.try_deserialize()?;
         let credentials = env.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        let file_of_secrets = path.filter(|path| holds_clear_passwords(&config) && secret::others_may_read(path));
-        let exposed = file_of_secrets.map(|path| {
-            format!("{}: holds passwords in clear, and everybody on this machine may read it", path.display())
-        });
         secret::resolve(&mut config, credentials.as_deref())?;
         validate::complete(&mut config)?;
-        config.cautions = exposed.into_iter().chain(caution::about(&config)).collect();
+        cautions.extend(caution::about(&config));
+        config.cautions = cautions;
         Ok(config)
     }
 }
 
-fn holds_clear_passwords(config: &Config) -> bool {
-    use secrecy::ExposeSecret;
-    !config.ari.password.expose_secret().is_empty() || !config.ami.password.expose_secret().is_empty()
+fn read(path: &Path) -> Result<(String, toml::Table), ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    match toml::from_str(&text) {
+        Ok(table) => Ok((text, table)),
+        Err(fault) => {
+            let before = fault.span().map_or("", |span| &text[..span.start.min(text.len())]);
+            let line = before.matches('\n').count() + 1;
+            Err(ConfigError::Syntax { path: path.to_owned(), line, message: fault.message().to_owned() })
+        }
+    }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    if let Err(fault) = toml::from_str::<toml::Table>(&text) {
-        let before = fault.span().map_or("", |span| &text[..span.start.min(text.len())]);
-        let line = before.matches('\n').count() + 1;
-        return Err(ConfigError::Syntax { path: path.to_owned(), line, message: fault.message().to_owned() });
-    }
-    Ok(text)
+fn exposed_passwords(path: &Path, table: &toml::Table) -> Option<String> {
+    let holds = |section: &str| table.get(section).and_then(|section| section.get("password")).is_some();
+    let is_exposed = (holds("ari") || holds("ami")) && secret::others_may_read(path);
+    is_exposed.then(|| format!("{}: holds passwords in clear, and everybody on this machine may read it", path.display()))
 }
 
 fn over(
@@ -224,6 +227,10 @@ mod tests {
         };
         assert_eq!(cautions(0o640), Vec::<String>::new());
         assert_eq!(cautions(0o644).len(), 1);
+        fs::write(on_disk.path(), "[log]\nformat = 'json'\n").unwrap();
+        let env = PASSWORDS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let without = Config::load(Some(on_disk.path()), env.into_iter()).unwrap();
+        assert_eq!(without.cautions, Vec::<String>::new());
     }
 
     #[test]
