@@ -1,13 +1,27 @@
 //! Configuration: commented defaults compiled in, then the file, then the environment.
+//!
+//! `default.toml` is the reference for users and the source of every default at once, so the two
+//! cannot differ. Unknown keys are refused by name. A [`Config`] that was loaded is complete and
+//! valid: secrets are read from their files, the public URL is derived, every bound is checked.
+//! What works but is unwise stands in [`Config::cautions`], for `dialbridge check` to say.
 
+mod caution;
+mod load;
+mod secret;
 mod section;
+mod validate;
 
+pub use load::ConfigError;
+pub use secret::SecretError;
 pub use section::{
     AdminConfig, AmiConfig, AriConfig, AriTransport, CallbackConfig, DirectoryConfig, HttpConfig, LogConfig, LogFormat,
     MetricsConfig, StoreConfig, TlsConfig,
 };
 
 use serde::Deserialize;
+
+/// Every setting with its default and what it means: `default.toml`, as compiled in.
+pub const REFERENCE: &str = include_str!("default.toml");
 
 /// The whole configuration, one field per section of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,4 +45,7 @@ pub struct Config {
     pub callback: CallbackConfig,
     /// `[log]`
     pub log: LogConfig,
+    /// What works but is unwise, a sentence each. Not a setting.
+    #[serde(skip)]
+    pub cautions: Vec<String>,
 }
