@@ -4,6 +4,8 @@
 //! does before its first turn. A door puts an order in and waits for the commit, never for Asterisk.
 
 pub mod recover;
+#[cfg(test)]
+mod tests;
 pub mod turn;
 
 use tokio::sync::{mpsc, oneshot};

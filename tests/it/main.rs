@@ -1,1 +1,17 @@
-//! Integration tests.
+//! The product from the outside, one file per behaviour.
+//!
+//! What touches Asterisk runs against a real one, with real phones and a carrier, once per supported
+//! version; each test has a world of its own and may run beside others.
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod audio;
+mod bad_input;
+mod callbacks;
+mod caller_id;
+mod crash;
+mod operation;
+mod outcomes;
+mod rig;
+mod timers;

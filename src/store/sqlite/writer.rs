@@ -166,7 +166,9 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
             outbox::put(connection, callbacks).await?;
             tenants::note(connection, audit).await?;
         }
-        Op::Claim { now, until, room } => return outbox::claim(connection, *now, *until, room).await.map(Done::Claimed),
+        Op::Claim { now, until, room } => {
+            return outbox::claim(connection, *now, *until, room).await.map(Done::Claimed);
+        }
         Op::Settle { id, attempt, settlement } => outbox::settle(connection, id, attempt, settlement).await?,
         Op::Release(ids) => outbox::release(connection, ids).await?,
         Op::PutTenants { documents, audit, at } => {

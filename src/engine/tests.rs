@@ -1,0 +1,227 @@
+//! The order of the engine's turn: commit, then answer and act; and what it does when it cannot.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::turn::{Loop, Ports};
+use super::{Engine, Receipt, Termination, Unavailable};
+use crate::call::tests::request;
+use crate::call::{CallId, Command, EndReason, Leg, LineEvent};
+use crate::clock::Clock;
+use crate::dial::policy::Admission;
+use crate::link::{Action, Notice};
+use crate::store::{
+    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+};
+use crate::switchboard::Switchboard;
+use crate::timestamp::Timestamp;
+
+/// What the world saw, in order.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Committed(usize),
+    Sent(Command),
+}
+
+#[derive(Default)]
+struct Memory {
+    seen: Mutex<Vec<Seen>>,
+    batches: Mutex<Vec<Batch>>,
+    failures: Mutex<u32>,
+}
+
+impl Memory {
+    fn fail(&self, times: u32) {
+        *self.failures.lock().expect("lock") = times;
+    }
+
+    fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().expect("lock"))
+    }
+
+    fn last_verdict(&self) -> Option<EndReason> {
+        let batches = self.batches.lock().expect("lock");
+        batches.iter().flat_map(|batch| &batch.snapshots).last()?.journal.verdict().map(|verdict| verdict.reason)
+    }
+}
+
+const OTHER: &str = "not part of these tests";
+
+#[async_trait]
+impl Store for Memory {
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut failures = self.failures.lock().expect("lock");
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(StoreError::Unavailable("disk full".to_owned()));
+        }
+        self.seen.lock().expect("lock").push(Seen::Committed(batch.ledger.len()));
+        self.batches.lock().expect("lock").push(batch.clone());
+        Ok(())
+    }
+
+    async fn active_calls(&self) -> Result<Vec<Snapshot>, StoreError> {
+        let batches = self.batches.lock().expect("lock");
+        Ok(batches.iter().flat_map(|batch| batch.snapshots.clone()).collect())
+    }
+
+    async fn calls_since(&self, _since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        self.active_calls().await
+    }
+
+    async fn call(&self, _tenant: &str, _id: CallId) -> Result<Option<Snapshot>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn ledger(&self, _id: CallId) -> Result<Vec<Entry>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn claim(&self, _now: Timestamp, _lease: Duration, _limit: u32) -> Result<Vec<Due>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn settle(&self, _id: &str, _attempt: &Attempt, _settlement: &Settlement) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn release(&self, _ids: &[String]) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn put_tenants(&self, _documents: &[TenantDocument], _audit: &[AuditLine]) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+struct Rig {
+    store: Arc<Memory>,
+    clock: Clock,
+    engine: Engine,
+    notices: mpsc::Sender<Notice>,
+    store_is_up: watch::Receiver<bool>,
+    cancel: CancellationToken,
+}
+
+impl Rig {
+    fn start() -> Self {
+        let (store, clock, cancel) = (Arc::new(Memory::default()), Clock::start(), CancellationToken::new());
+        let (orders, orders_in) = mpsc::channel(64);
+        let (notices, notices_in) = mpsc::channel(64);
+        let (store_is_up, health) = watch::channel(true);
+        let outside = store.clone();
+        let actions = Box::new(move |action| {
+            if let Action::Order(order) = action {
+                outside.seen.lock().expect("lock").push(Seen::Sent(order.command));
+            }
+        });
+        let (callbacks, observe) = (Arc::new(Notify::new()), Box::new(|_: &super::turn::Turn<'_>| {}));
+        let ports = Ports { orders: orders_in, notices: notices_in, actions, callbacks, observe, store_is_up };
+        let turning = Loop::new(Switchboard::default(), store.clone(), clock, ports).run(cancel.clone());
+        tokio::spawn(async move { turning.await.expect("no fatal store error") });
+        Self { store, clock, engine: Engine::new(orders), notices, store_is_up: health, cancel }
+    }
+
+    fn admission(&self, id: u128) -> Admission {
+        let request = request(id, self.clock.now());
+        Admission { request, duplicate_window: Duration::from_secs(5), agent_active_limit: 9, audit: vec![] }
+    }
+
+    async fn line(&self, leg: Leg, event: LineEvent) {
+        self.notices.send(Notice::Line(CallId::from_bits(1), leg, event)).await.expect("the engine listens");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_and_nobody_answered_before_the_commit() {
+    let rig = Rig::start();
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Ok(Receipt::Accepted(CallId::from_bits(1))));
+    let expected = [Seen::Committed(1), Seen::Sent(Command::CreateBridge), Seen::Sent(Command::Create(Leg::A))];
+    assert_eq!(rig.store.take_seen(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_recovers_quickly_delays_the_click_and_loses_nothing() {
+    let rig = Rig::start();
+    rig.store.fail(3);
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Ok(Receipt::Accepted(CallId::from_bits(1))));
+    assert_eq!(rig.store.take_seen().len(), 3);
+    assert!(*rig.store_is_up.borrow());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_click_is_refused_when_the_store_stays_away_and_never_rings_afterwards() {
+    let rig = Rig::start();
+    rig.store.fail(30);
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Err(Unavailable::StoreAway));
+    assert!(!*rig.store_is_up.borrow());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(*rig.store_is_up.borrow(), "the store is back");
+    let sent: Vec<_> = rig.store.take_seen();
+    assert!(!sent.contains(&Seen::Sent(Command::Create(Leg::A))), "{sent:?}");
+    assert_eq!(rig.store.last_verdict(), Some(EndReason::PbxLost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_are_freed_although_the_store_stays_away() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    rig.line(Leg::A, LineEvent::Entered).await;
+    rig.store.take_seen();
+    rig.store.fail(u32::MAX);
+    let terminated = rig.engine.terminate(Termination::Call { tenant: "demo".to_owned(), call: CallId::from_bits(1) });
+    assert_eq!(terminated.await, Err(Unavailable::StoreAway));
+    assert_eq!(rig.store.take_seen(), [Seen::Sent(Command::Hangup(Leg::A))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loop_wakes_calls_when_their_time_has_come() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    rig.line(Leg::A, LineEvent::Entered).await;
+    rig.store.take_seen();
+    tokio::time::sleep(Duration::from_millis(30_100)).await;
+    assert_eq!(rig.store.take_seen(), [Seen::Committed(1), Seen::Sent(Command::Hangup(Leg::A))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_ends_takes_no_more_orders() {
+    let rig = Rig::start();
+    rig.cancel.cancel();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Err(Unavailable::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_remembers_calls_and_clicks() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    let store: Arc<dyn Store> = rig.store.clone();
+    let window = |_: &str| Duration::from_secs(5);
+    let mut board = super::recover::switchboard(&store, rig.clock, window).await.expect("recovered");
+    assert_eq!(board.len(), 1);
+    let again = board.submit(rig.clock.now(), rig.admission(2), &mut crate::switchboard::Step::default());
+    assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
+}
