@@ -1,7 +1,11 @@
 //! What is told to the outside: user data, tokens, and the callbacks rendered from them.
 
+#[cfg(test)]
+mod fixture;
+pub mod record;
 pub mod render;
 pub mod token;
+
 pub mod userdata;
 
 use serde::{Deserialize, Serialize};
