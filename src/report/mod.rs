@@ -1,5 +1,6 @@
 //! What is told to the outside: user data, tokens, and the callbacks rendered from them.
 
+pub mod callback_url;
 #[cfg(test)]
 mod fixture;
 pub mod record;
