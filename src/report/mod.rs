@@ -5,6 +5,7 @@ pub mod callback_url;
 mod fixture;
 pub mod record;
 pub mod render;
+pub mod sentence;
 pub mod token;
 
 pub mod userdata;
