@@ -41,17 +41,21 @@ const OUTCOMES: [(&str, &str, u64); 19] = [
 /// Runs all checks against a world.
 pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
     let mut ari = Ari::connect(world).await?;
+    for ringback in [false, true] {
+        ari.call_both("01", ringback).await?;
+        ari.call_both("09", ringback).await?;
+    }
+    ari.call_menu().await?;
+    for (shown, expected) in [("101", "+12125550100"), ("+12125550102", "+12125550102")] {
+        ari.call_by_dialplan(shown, expected).await?;
+    }
+    ari.call_many().await?;
     for (number, (endpoint, states, cause)) in OUTCOMES.into_iter().enumerate() {
         let start = Instant::now();
         let (seen, ended) = ari.call(&format!("check-{number}"), endpoint).await?;
         say(&format!("{endpoint:30} {:4.1} s  {seen:18} {ended}", start.elapsed().as_secs_f32()));
         anyhow::ensure!((seen.as_str(), ended) == (states, cause), "{endpoint}: expected {states} and {cause}");
     }
-    for ringback in [false, true] {
-        ari.call_both("01", ringback).await?;
-        ari.call_both("09", ringback).await?;
-    }
-    ari.call_menu().await?;
     let left = world.live().await?;
     anyhow::ensure!(left.is_empty(), "still alive: {left:?}");
     Ok(())
@@ -197,6 +201,67 @@ impl<'a> Ari<'a> {
         self.asterisk.ari("DELETE", "channels/menu-a").await?;
         self.wait("menu-a", "ChannelDestroyed").await?;
         self.asterisk.ari("DELETE", "bridges/menu").await?;
+        Ok(())
+    }
+
+    /// Outbound by the dialplan, which replaces a caller id that is no full number.
+    async fn call_by_dialplan(&mut self, shown: &str, expected: &str) -> anyhow::Result<()> {
+        let carrier_before = self.world.carrier.invites().len();
+        let leg = format!("dialplan-{}", shown.trim_start_matches('+'));
+        let variables = party("+12125550101", "Target", shown, "Company");
+        self.create(&leg, "Local/+12125550101@from-internal/n", &variables).await?;
+        self.wait(&leg, "StasisStart").await?;
+        self.post(&format!("channels/{leg}/dial")).await?;
+        self.wait_dial(&leg, "RINGING").await?;
+        self.wait_dial(&leg, "ANSWER").await?;
+        let from = self.world.carrier.invites().remove(carrier_before).from;
+        say(&format!("by the dialplan as {shown}: the carrier sees {from}"));
+        anyhow::ensure!(from == expected, "expected {expected}");
+        self.asterisk.ari("DELETE", &format!("channels/{leg}")).await?;
+        self.wait(&leg, "ChannelDestroyed").await?;
+        Ok(())
+    }
+
+    /// Fifty calls at a time on each of two phones, joined in pairs: each hears the other, and nobody else.
+    async fn call_many(&mut self) -> anyhow::Result<()> {
+        const PAIRS: usize = 50;
+        let before = self.world.phones.invites().len();
+        let legs: Vec<_> = (0..PAIRS).flat_map(|n| [(n, "101"), (n, "109")]).collect();
+        for (n, phone) in &legs {
+            self.create(&format!("many-{n}-{phone}"), &format!("PJSIP/{phone}"), "").await?;
+        }
+        for n in 0..PAIRS {
+            self.post(&format!("bridges/many-{n}?type=mixing")).await?;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for (n, phone) in &legs {
+            self.post(&format!("bridges/many-{n}/addChannel?channel=many-{n}-{phone}")).await?;
+            self.post(&format!("channels/many-{n}-{phone}/dial")).await?;
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let invites = self.world.phones.invites().split_off(before);
+        anyhow::ensure!(invites.len() == legs.len(), "{} INVITEs for {} legs", invites.len(), legs.len());
+        let mut fewest = u64::MAX;
+        for invite in &invites {
+            let other = if invite.to == "101" { "109" } else { "101" };
+            let heard = self.world.phones.heard(&invite.sip_call_id);
+            let seconds = |phone| audio::seconds_of(&heard, RATE, tone::of_phone(phone));
+            anyhow::ensure!(
+                seconds(other) > 1.5 && seconds(&invite.to) < 0.1,
+                "{} hears itself, or not {other}",
+                invite.to
+            );
+            fewest =
+                fewest.min(self.world.phones.stream(&invite.sip_call_id).map_or(0, |stream| stream.packets_received));
+        }
+        say(&format!("{PAIRS} calls at once: each phone hears the other only, at least {fewest} packets"));
+        for (n, phone) in &legs {
+            self.asterisk.ari("DELETE", &format!("channels/many-{n}-{phone}")).await?;
+        }
+        for n in 0..PAIRS {
+            self.asterisk.ari("DELETE", &format!("bridges/many-{n}")).await?;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
         Ok(())
     }
 

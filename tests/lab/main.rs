@@ -12,6 +12,8 @@ mod check;
 mod demo;
 mod up;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use lab::ports::Ports;
 use lab::provision::Version;
@@ -37,8 +39,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Provision => lab::provision::run_script(&["22", "16", "tools"]),
         Command::Up => up::run().await,
         Command::Demo => demo::run().await,

@@ -4,7 +4,7 @@
 //! started again after a second. Ctrl-C or SIGTERM ends everything.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +15,7 @@ use crate::lab::world::World;
 
 /// Phones register for ten minutes.
 const REGISTER_AGAIN: Duration = Duration::from_mins(4);
+const LOOK: Duration = Duration::from_millis(100);
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 /// The daemon as `make` builds it.
@@ -47,28 +48,42 @@ async fn supervise() -> anyhow::Result<()> {
     let daemon = Daemon::start(&binary, &world)?;
     daemon.wait_ready(Duration::from_secs(15)).await?;
     say(&table(&world));
-    let mut registered = Instant::now();
+    tokio::try_join!(keep_daemon(&daemon), keep_asterisk(&world), keep_registered(&world))?;
+    Ok(())
+}
+
+async fn keep_daemon(daemon: &Daemon) -> anyhow::Result<()> {
     loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(LOOK).await;
         if !daemon.is_running() {
             say("dialbridge has ended; starting it again");
             tokio::time::sleep(RESTART_AFTER).await;
             daemon.restart()?;
         }
+    }
+}
+
+async fn keep_asterisk(world: &World) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(LOOK).await;
         if !world.asterisk.is_running() {
             say("Asterisk has ended; starting it again");
             tokio::time::sleep(RESTART_AFTER).await;
-            world.restart_asterisk().await?;
-            registered = Instant::now();
+            // It may be ended once more before it is ready: then the next round starts it again.
+            if let Err(error) = world.restart_asterisk().await {
+                say(&format!("{error:#}"));
+            }
         }
-        anyhow::ensure!(
-            world.phones.is_running() && world.carrier.is_running(),
-            "a SIP program ended; see {}/sip",
-            world.dir.display()
-        );
-        if registered.elapsed() > REGISTER_AGAIN {
-            world.register_phones().await?;
-            registered = Instant::now();
+        let sip = world.phones.is_running() && world.carrier.is_running();
+        anyhow::ensure!(sip, "a SIP program ended; see {}/sip", world.dir.display());
+    }
+}
+
+async fn keep_registered(world: &World) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(REGISTER_AGAIN).await;
+        if let Err(error) = world.register_phones().await {
+            say(&format!("{error:#}"));
         }
     }
 }

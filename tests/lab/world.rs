@@ -56,6 +56,8 @@ pub struct World {
     pub phones: Party,
     pub carrier: Party,
     registered: Vec<String>,
+    /// One registration at a time: they use the same port.
+    registering: tokio::sync::Mutex<()>,
     roots: Roots,
 }
 
@@ -74,7 +76,8 @@ impl World {
             Party::start(CARRIER_ROLE, ports.carrier, ports.phones + 2, &dir, &roots),
         )?;
         asterisk.start()?;
-        let world = Self { version, ports, dir, asterisk, phones, carrier, registered, roots };
+        let registering = tokio::sync::Mutex::default();
+        let world = Self { version, ports, dir, asterisk, phones, carrier, registered, registering, roots };
         world.wait_ready().await?;
         Ok(world)
     }
@@ -102,6 +105,7 @@ impl World {
         if self.registered.is_empty() {
             return Ok(());
         }
+        let _one = self.registering.lock().await;
         let sip = self.dir.join("sip");
         let user = |phone: &String| format!("\n{phone};[authentication username={phone} password=phone-{phone}]");
         let users: Vec<_> = self.registered.iter().map(user).collect();
