@@ -16,5 +16,6 @@ pub mod metrics;
 pub mod report;
 pub mod store;
 pub mod switchboard;
+pub mod systemd;
 pub mod telemetry;
 pub mod timestamp;

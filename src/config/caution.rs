@@ -7,8 +7,20 @@ use super::Config;
 
 /// Passwords that every scanner tries first, or that stand in examples all over the web.
 const WELL_KNOWN: [&str; 14] = [
-    "1234", "123456", "admin", "amp111", "amp109", "asterisk", "changeme", "dialbridge", "manager", "mysecret",
-    "password", "peekaboo", "secret", "test",
+    "1234",
+    "123456",
+    "admin",
+    "amp111",
+    "amp109",
+    "asterisk",
+    "changeme",
+    "dialbridge",
+    "manager",
+    "mysecret",
+    "password",
+    "peekaboo",
+    "secret",
+    "test",
 ];
 
 /// Shorter passwords are guessed sooner or later.
@@ -38,7 +50,9 @@ fn plain_text(config: &Config) -> Vec<String> {
         && url.scheme() == "http"
         && !is_loopback(url.host())
     {
-        said.push("ari.url: plain http to another machine carries the password and every call's numbers in clear".to_owned());
+        said.push(
+            "ari.url: plain http to another machine carries the password and every call's numbers in clear".to_owned(),
+        );
     }
     let host = config.ami.address.rsplit_once(':').map_or("", |(host, _)| host);
     if !config.ami.tls && !is_loopback(Host::parse(host).ok()) {
@@ -79,7 +93,10 @@ mod tests {
     use super::*;
 
     fn cautions(env: &[(&str, &str)]) -> Vec<String> {
-        let good = [("DIALBRIDGE_ARI__PASSWORD", "correct-horse-battery"), ("DIALBRIDGE_AMI__PASSWORD", "staple-correct-horse")];
+        let good = [
+            ("DIALBRIDGE_ARI__PASSWORD", "correct-horse-battery"),
+            ("DIALBRIDGE_AMI__PASSWORD", "staple-correct-horse"),
+        ];
         let env = good.iter().chain(env).map(|&(name, value)| (name.to_owned(), value.to_owned()));
         Config::load(None, env).unwrap().cautions
     }

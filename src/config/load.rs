@@ -102,7 +102,8 @@ fn read(path: &Path) -> Result<(String, toml::Table), ConfigError> {
 fn exposed_passwords(path: &Path, table: &toml::Table) -> Option<String> {
     let holds = |section: &str| table.get(section).and_then(|section| section.get("password")).is_some();
     let is_exposed = (holds("ari") || holds("ami")) && secret::others_may_read(path);
-    is_exposed.then(|| format!("{}: holds passwords in clear, and everybody on this machine may read it", path.display()))
+    is_exposed
+        .then(|| format!("{}: holds passwords in clear, and everybody on this machine may read it", path.display()))
 }
 
 fn over(

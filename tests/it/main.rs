@@ -1,1 +1,4 @@
-//! Integration tests.
+//! The integration tests: one binary, one file per behaviour.
+
+mod metrics;
+mod tidy;
