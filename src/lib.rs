@@ -3,6 +3,7 @@
 pub mod asterisk;
 pub mod call;
 pub mod callback;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod device;

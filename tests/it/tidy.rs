@@ -49,7 +49,7 @@ fn faults(path: &str, text: &str) -> Vec<String> {
             fault(format!("mentions {one}{two}"));
         }
     }
-    if !path.ends_with(".rs") {
+    if Path::new(path).extension().is_none_or(|extension| extension != "rs") {
         return faults;
     }
     if !text.starts_with("//!") {
