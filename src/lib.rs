@@ -3,6 +3,7 @@
 pub mod asterisk;
 pub mod call;
 pub mod callback;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod device;
@@ -16,5 +17,6 @@ pub mod metrics;
 pub mod report;
 pub mod store;
 pub mod switchboard;
+pub mod systemd;
 pub mod telemetry;
 pub mod timestamp;

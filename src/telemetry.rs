@@ -1,13 +1,14 @@
 //! Log lines: where they go, in which form, and how many were alarming.
 //!
 //! Under systemd they go to the journal with their fields; elsewhere to standard error, as text or
-//! JSON. One event is one line, whatever its fields hold: line breaks in a value are written as `\n`,
-//! so nobody outside can forge a line. Warnings and errors are counted for `/metrics`, because an
+//! JSON. One event is one line, whatever its fields hold: control characters in a value are escaped
+//! (line breaks as `\n`), so nobody outside can forge a line or steer a terminal, and nothing is
+//! coloured. Warnings and errors are counted for `/metrics`, because an
 //! error line means "act now". What is logged is the business of whoever logs: numbers go through
 //! `dial::number::mask`, secrets are `SecretString`s.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -75,7 +76,7 @@ fn output<S>(format: LogFormat, is_journal: bool) -> Box<dyn Layer<S> + Send + S
 where
     S: Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
-    let text = || fmt::layer().with_writer(OneLine(io::stderr)).with_ansi(io::stderr().is_terminal()).boxed();
+    let text = || fmt::layer().with_writer(OneLine(io::stderr)).with_ansi(false).boxed();
     match format {
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(OneLine(io::stderr)).boxed(),
         LogFormat::Auto if is_journal => match tracing_journald::layer() {
@@ -105,7 +106,7 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// A writer that gets one event at a time and lets it be one line.
+/// A writer that gets one event at a time and lets it be one line of printable characters.
 #[derive(Clone, Copy)]
 struct OneLine<W>(W);
 
@@ -119,21 +120,17 @@ impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
 
 impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let line = event.strip_suffix(b"\n").unwrap_or(event);
-        if line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-            let mut escaped = Vec::with_capacity(event.len() + 16);
-            for &byte in line {
-                match byte {
-                    b'\n' => escaped.extend(b"\\n"),
-                    b'\r' => escaped.extend(b"\\r"),
-                    _ => escaped.push(byte),
-                }
+        let line = String::from_utf8_lossy(event.strip_suffix(b"\n").unwrap_or(event));
+        let mut escaped = String::with_capacity(event.len() + 16);
+        for c in line.chars() {
+            if c.is_control() {
+                escaped.extend(c.escape_default());
+            } else {
+                escaped.push(c);
             }
-            escaped.push(b'\n');
-            self.0.write_all(&escaped)?;
-        } else {
-            self.0.write_all(event)?;
         }
+        escaped.push('\n');
+        self.0.write_all(escaped.as_bytes())?;
         Ok(event.len())
     }
 

@@ -9,6 +9,7 @@ mod caution;
 mod load;
 mod secret;
 mod section;
+mod source;
 mod validate;
 
 pub use load::ConfigError;
@@ -17,6 +18,7 @@ pub use section::{
     AdminConfig, AmiConfig, AriConfig, AriTransport, CallbackConfig, DirectoryConfig, HttpConfig, LogConfig, LogFormat,
     MetricsConfig, StoreConfig, TlsConfig,
 };
+pub use source::Source;
 
 use serde::Deserialize;
 

@@ -43,16 +43,16 @@ pub enum SecretError {
     },
 }
 
-/// Reads the files that hold passwords into the fields that take them.
+/// Reads the files that hold passwords into the fields that take them, and forgets the files.
 pub(super) fn resolve(config: &mut Config, credentials: Option<&Path>) -> Result<(), ConfigError> {
     let Config { ari, ami, .. } = config;
     for (names, clear, file) in [
-        (["ari.password", "ari.password_file"], &mut ari.password, &ari.password_file),
-        (["ami.password", "ami.password_file"], &mut ami.password, &ami.password_file),
+        (["ari.password", "ari.password_file"], &mut ari.password, ari.password_file.take()),
+        (["ami.password", "ami.password_file"], &mut ami.password, ami.password_file.take()),
     ] {
         let fault = |key: &'static str| move |source| ConfigError::Secret { key, source };
         *clear = match (clear.expose_secret().is_empty(), file) {
-            (true, Some(path)) => read(path, credentials).map_err(fault(names[1]))?,
+            (true, Some(path)) => read(&path, credentials).map_err(fault(names[1]))?,
             (false, None) => continue,
             (true, None) => return Err(fault(names[0])(SecretError::Missing)),
             (false, Some(_)) => return Err(fault(names[0])(SecretError::Ambiguous)),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 pub struct HttpConfig {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// How the outside reaches this daemon; no trailing slash. Empty: derived from `listen`.
+    /// How the outside reaches this daemon; once loaded, never empty and without a trailing slash.
     pub public_url: String,
     /// Networks of reverse proxies whose `X-Forwarded-*` are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -71,9 +71,9 @@ pub struct AriConfig {
     pub url: String,
     /// User in ari.conf.
     pub user: String,
-    /// Password, in clear; `password_file` is better.
+    /// Password; once loaded, never empty.
     pub password: SecretString,
-    /// File that holds the password (a systemd credential, say).
+    /// File that holds the password (a systemd credential, say); read into `password` at load, then none.
     pub password_file: Option<PathBuf>,
     /// Name of our application; one per Asterisk.
     pub app: String,
@@ -91,9 +91,9 @@ pub struct AmiConfig {
     pub address: String,
     /// User in manager.conf.
     pub user: String,
-    /// Password, in clear; `password_file` is better.
+    /// Password; once loaded, never empty.
     pub password: SecretString,
-    /// File that holds the password.
+    /// File that holds the password; read into `password` at load, then none.
     pub password_file: Option<PathBuf>,
     /// Talk TLS (`tlsenable` in manager.conf).
     pub tls: bool,

@@ -14,7 +14,7 @@ pub(super) fn complete(config: &mut Config) -> Result<(), ConfigError> {
     listeners(config)?;
     asterisk(config)?;
     callbacks(config)?;
-    if !config.store.url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty()) {
+    if config.store.url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
         return Err(invalid("store.url", "is not of the form sqlite:/path/to/file"));
     }
     match EnvFilter::builder().parse(&config.log.filter) {
@@ -39,7 +39,7 @@ fn public_url(config: &mut Config) -> Result<(), ConfigError> {
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         return Err(invalid("http.public_url", "is more than scheme, host, port and path"));
     }
-    http.public_url = url.as_str().trim_end_matches('/').to_owned();
+    url.as_str().trim_end_matches('/').clone_into(&mut http.public_url);
     Ok(())
 }
 
@@ -58,7 +58,7 @@ fn asterisk(config: &Config) -> Result<(), ConfigError> {
     }
     within("ari.command_sockets", config.ari.command_sockets, 1..=16)?;
     let port = config.ami.address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-    if !port.is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+    if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
         return Err(invalid("ami.address", "is not host:port, as in 127.0.0.1:5038"));
     }
     for (key, word) in [("ari.user", &config.ari.user), ("ami.user", &config.ami.user)] {
@@ -77,7 +77,7 @@ fn callbacks(config: &Config) -> Result<(), ConfigError> {
     for range in &callback.allow_ports {
         let (from, to) = range.split_once('-').unwrap_or((range, range));
         let port = |word: &str| word.trim().parse::<u16>().ok().filter(|port| *port > 0);
-        if !port(from).zip(port(to)).is_some_and(|(from, to)| from <= to) {
+        if port(from).zip(port(to)).is_none_or(|(from, to)| from > to) {
             return Err(invalid("callback.allow_ports", format!("{range:?} is neither a port nor a range of ports")));
         }
     }

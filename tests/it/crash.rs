@@ -20,7 +20,7 @@ async fn packets(rig: &Rig) -> anyhow::Result<[u64; 2]> {
     let target = rig.world.carrier.invites().first().cloned().context("no INVITE at the carrier")?;
     let at_agent = rig.world.phones.stream(&agent.sip_call_id).context("no audio at the phone")?;
     let at_target = rig.world.carrier.stream(&target.sip_call_id).context("no audio at the carrier")?;
-    Ok([at_agent.received, at_target.received])
+    Ok([at_agent.packets_received, at_target.packets_received])
 }
 
 async fn talk_survives(rig: &Rig, die: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -70,7 +70,7 @@ async fn check<const N: usize>(
 
 /// Asterisk 16 says no SIP status: cause 21 may be a 403 or a 603, and is taken for the person's no.
 fn is_16_alike(rig: &Rig, record: &Value, expected: &str) -> bool {
-    rig.world.version == crate::lab::provision::Version::V16
+    rig.world.version == crate::lab::provision::Version::Asterisk16
         && expected == "target_rejected"
         && record["end_reason"] == "target_declined"
         && record["legs"][1]["cause"] == 21

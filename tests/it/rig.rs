@@ -19,7 +19,7 @@ macro_rules! on_both_versions {
             $(#[$meta])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() -> anyhow::Result<()> {
-                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::V22, concat!(module_path!(), "::", stringify!($name))).await?;
+                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::Asterisk22, concat!(module_path!(), "::", stringify!($name))).await?;
                 $body(&rig).await?;
                 rig.finish().await
             }
@@ -28,7 +28,7 @@ macro_rules! on_both_versions {
             $(#[$meta])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() -> anyhow::Result<()> {
-                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::V16, concat!(module_path!(), "::", stringify!($name))).await?;
+                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::Asterisk16, concat!(module_path!(), "::", stringify!($name))).await?;
                 $body(&rig).await?;
                 rig.finish().await
             }

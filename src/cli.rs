@@ -1,0 +1,235 @@
+//! The command line: serve, check a set-up, and talk to the running daemon.
+//!
+//! Commands answer with an [`Outcome`], written in one place; exit codes are a promise to scripts and
+//! never change. The parts that reach into the adapters come in as a [`Program`], so that only the
+//! composition root knows them.
+
+mod check;
+mod directory;
+mod socket;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use futures_util::future::BoxFuture;
+
+use crate::config::{AmiConfig, AriConfig, Config, REFERENCE, Source};
+use crate::telemetry::Telemetry;
+
+/// How a command ended, for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// It did not work.
+    Failed = 1,
+    /// The command line made no sense.
+    Usage = 2,
+    /// A rule forbids it.
+    Refused = 3,
+    /// The daemon, or Asterisk, cannot be reached.
+    Unreachable = 4,
+    /// The daemon is there and not ready.
+    NotReady = 5,
+    /// The configuration is wrong (`EX_CONFIG` of sysexits.h).
+    Configuration = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What a command has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// For standard output.
+    pub output: String,
+    /// For standard error; empty: nothing.
+    pub complaint: String,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+impl Outcome {
+    fn done(output: impl Into<String>) -> Self {
+        Self { output: output.into(), complaint: String::new(), exit: Exit::Done }
+    }
+
+    fn failed(exit: Exit, complaint: impl Into<String>) -> Self {
+        Self { output: String::new(), complaint: complaint.into(), exit }
+    }
+}
+
+/// What the daemon is started with.
+pub struct Start {
+    /// The configuration.
+    pub config: Config,
+    /// Where it came from, to be read again on SIGHUP.
+    pub source: Source,
+    /// The log, already set up.
+    pub telemetry: Telemetry,
+}
+
+/// An Asterisk that answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Its version, as it says it.
+    pub version: String,
+    /// How requests would travel: `websocket`, `http` or `ami`.
+    pub transport: &'static str,
+    /// What is unwise over there, a sentence each.
+    pub cautions: Vec<String>,
+}
+
+/// What the composition root lends to the command line.
+#[derive(Clone, Copy)]
+pub struct Program {
+    /// Runs the daemon until it is told to stop.
+    pub serve: fn(Start) -> BoxFuture<'static, anyhow::Result<()>>,
+    /// Logs in to ARI and asks what it is; an error is a sentence.
+    pub probe_ari: fn(AriConfig) -> BoxFuture<'static, Result<Reached, String>>,
+    /// The same for AMI.
+    pub probe_ami: fn(AmiConfig) -> BoxFuture<'static, Result<Reached, String>>,
+}
+
+/// Click-to-call for Asterisk: rings the agent, then the target, joins them, and tells the CRM how it ended.
+#[derive(Debug, Parser)]
+#[command(name = "dialbridge", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(Settings),
+    /// Read the configuration, reach Asterisk, and say what is wrong or unwise
+    Check {
+        #[command(flatten)]
+        settings: Settings,
+        /// Refuse what is merely unwise
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Print every setting with its default and what it means
+    Config,
+    /// Change or show who may call whom, as whom, through what
+    Directory {
+        #[command(flatten)]
+        daemon: Daemon,
+        #[command(subcommand)]
+        command: directory::Command,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "DIALBRIDGE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Daemon {
+    /// Admin socket of the running daemon
+    #[arg(long, value_name = "PATH", env = "DIALBRIDGE_SOCKET", default_value = "/run/dialbridge/dialbridge.sock")]
+    socket: PathBuf,
+}
+
+/// Reads the command line and does what it says.
+pub fn main(program: Program) -> ExitCode {
+    let command = CommandLine::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return write(&Outcome::failed(Exit::Failed, format!("no runtime: {error}"))),
+    };
+    let outcome = runtime.block_on(run(program, command));
+    write(&outcome)
+}
+
+async fn run(program: Program, command: Command) -> Outcome {
+    match command {
+        Command::Serve(settings) => serve(program, Source::new(settings.config)).await,
+        Command::Check { settings, strict } => {
+            let tolerance = if strict { check::Tolerance::Strict } else { check::Tolerance::Patient };
+            check::run(program, &Source::new(settings.config), tolerance).await
+        }
+        Command::Config => Outcome::done(REFERENCE),
+        Command::Directory { daemon, command } => directory::run(&daemon.socket, command).await,
+    }
+}
+
+async fn serve(program: Program, source: Source) -> Outcome {
+    let config = match source.load() {
+        Ok(config) => config,
+        Err(error) => return Outcome::failed(Exit::Configuration, error.to_string()),
+    };
+    let telemetry = match Telemetry::start(&config.log, source.journal_stream()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return Outcome::failed(Exit::Configuration, error.to_string()),
+    };
+    for caution in &config.cautions {
+        tracing::warn!(caution, "unwise setting");
+    }
+    match (program.serve)(Start { config, source, telemetry }).await {
+        Ok(()) => Outcome::done(""),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the daemon ends");
+            Outcome::failed(Exit::Failed, format!("{error:#}"))
+        }
+    }
+}
+
+/// The one writer. A reader that has gone away (`| head`) is no error.
+fn write(outcome: &Outcome) -> ExitCode {
+    let written = io::stdout().lock().write_all(outcome.output.as_bytes());
+    if !outcome.complaint.is_empty() {
+        let complaint = format!("dialbridge: {}\n", outcome.complaint);
+        drop(io::stderr().lock().write_all(complaint.as_bytes()));
+    }
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Failed.into(),
+        _ => outcome.exit.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn exit_codes_are_the_promised_ones() {
+        let codes = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Refused,
+            Exit::Unreachable,
+            Exit::NotReady,
+            Exit::Configuration,
+        ];
+        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5, 78]);
+        let nonsense = CommandLine::try_parse_from(["dialbridge", "nonsense"]).unwrap_err();
+        assert_eq!(nonsense.exit_code(), i32::from(Exit::Usage as u8));
+    }
+
+    #[test]
+    fn the_socket_of_the_command_line_is_the_daemon_s_default() {
+        let defaults: toml::Table = toml::from_str(REFERENCE).unwrap();
+        let parsed = CommandLine::try_parse_from(["dialbridge", "directory", "export"]).unwrap();
+        let Command::Directory { daemon, .. } = parsed.command else { panic!("{parsed:?}") };
+        assert_eq!(defaults["admin"]["socket"].as_str(), daemon.socket.to_str());
+    }
+}

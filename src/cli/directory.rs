@@ -1,0 +1,171 @@
+//! `dialbridge directory`: what the running daemon knows, and what a file would make of it.
+//!
+//! The daemon's own store is never opened: its API decides, and says what changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Subcommand;
+use hyper::Method;
+use serde::Deserialize;
+
+use super::socket::{self, Ask};
+use super::{Exit, Outcome};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make the tenants named in a file what the file says; other tenants stay
+    Apply {
+        /// TOML
+        file: PathBuf,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print everything as a file; secrets are named without their values
+    Export,
+    /// Say what is wrong with a file, or what it would change
+    Check {
+        /// TOML
+        file: PathBuf,
+    },
+}
+
+/// What the daemon answers to a file.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    changes: Vec<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    applied: bool,
+}
+
+/// Does what the command says.
+pub(super) async fn run(socket: &Path, command: Command) -> Outcome {
+    match command {
+        Command::Export => match socket::ask(socket, order(Method::GET, "/v1/directory", String::new())).await {
+            Ok(text) => Outcome::done(String::from_utf8_lossy(&text)),
+            Err(outcome) => outcome,
+        },
+        Command::Apply { file, dry_run } => {
+            send(socket, &file, (Method::PUT, &format!("/v1/directory?dry_run={dry_run}"))).await
+        }
+        Command::Check { file } => send(socket, &file, (Method::POST, "/v1/directory/check")).await,
+    }
+}
+
+async fn send(socket: &Path, file: &Path, (method, path): (Method, &str)) -> Outcome {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => return Outcome::failed(Exit::Failed, format!("{}: {error}", file.display())),
+    };
+    match socket::ask(socket, order(method, path, text)).await {
+        Ok(answer) => told(&answer),
+        Err(outcome) => outcome,
+    }
+}
+
+fn order(method: Method, path: &str, body: String) -> Ask {
+    Ask { method, path: path.to_owned(), body }
+}
+
+fn told(answer: &Bytes) -> Outcome {
+    let Ok(answer) = serde_json::from_slice::<Answer>(answer) else {
+        return Outcome::failed(Exit::Failed, "the daemon's answer cannot be read; is it of another version?");
+    };
+    let count = match answer.changes.len() {
+        1 => "1 change".to_owned(),
+        many => format!("{many} changes"),
+    };
+    let sum = match (answer.changes.is_empty(), answer.applied) {
+        (true, _) => "Nothing changes.".to_owned(),
+        (false, true) => format!("Applied: {count}."),
+        (false, false) => format!("Would be applied: {count}."),
+    };
+    let warnings = answer.warnings.iter().map(|warning| format!("warning: {warning}"));
+    let lines: Vec<String> = warnings.chain(answer.changes).chain([sum, String::new()]).collect();
+    Outcome::done(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Json;
+    use axum::Router;
+    use axum::extract::Query;
+    use axum::http::StatusCode;
+    use axum::routing::{get, post, put};
+    use hyper::server::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use hyper_util::service::TowerToHyperService;
+    use serde_json::{Value, json};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    async fn apply(Query(query): Query<Value>, body: String) -> Json<Value> {
+        assert_eq!(body, "[[tenant]]\nid = 'demo'\n");
+        Json(json!({ "changes": ["demo: added"], "warnings": [], "applied": query["dry_run"] == "false" }))
+    }
+
+    async fn broken() -> (StatusCode, Json<Value>) {
+        (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "title": "Impossible", "detail": "line 1: no" })))
+    }
+
+    /// Runs commands against a daemon that answers as ours does.
+    async fn against_a_daemon(commands: impl AsyncFnOnce(&Path, PathBuf)) {
+        let directory = tempfile::tempdir().unwrap();
+        let (socket, file) = (directory.path().join("admin.sock"), directory.path().join("demo.toml"));
+        fs::write(&file, "[[tenant]]\nid = 'demo'\n").unwrap();
+        let router = Router::new()
+            .route("/v1/directory", put(apply).merge(get(|| async { "[[tenant]]\n" })))
+            .route("/v1/directory/check", post(broken));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let daemon = async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let service = TowerToHyperService::new(router.clone());
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = daemon => {}
+            () = commands(&socket, file) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_applied_and_the_changes_are_told() {
+        against_a_daemon(async |socket, file| {
+            let dry = run(socket, Command::Apply { file: file.clone(), dry_run: true }).await;
+            assert_eq!(dry, Outcome::done("demo: added\nWould be applied: 1 change.\n"));
+            let wet = run(socket, Command::Apply { file, dry_run: false }).await;
+            assert_eq!(wet, Outcome::done("demo: added\nApplied: 1 change.\n"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_directory_is_printed_as_it_comes() {
+        against_a_daemon(async |socket, _| {
+            assert_eq!(run(socket, Command::Export).await, Outcome::done("[[tenant]]\n"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_flaw_is_told_in_the_daemon_s_words() {
+        against_a_daemon(async |socket, file| {
+            let outcome = run(socket, Command::Check { file }).await;
+            assert_eq!(outcome, Outcome::failed(Exit::Failed, "Impossible: line 1: no"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn without_a_daemon_the_exit_code_says_so() {
+        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Export).await;
+        assert_eq!(outcome.exit, Exit::Unreachable);
+        assert!(outcome.complaint.contains("/nowhere/admin.sock"), "{outcome:?}");
+    }
+}
