@@ -1,9 +1,12 @@
 //! The links to Asterisk: ARI for calls, AMI for the state of phones.
 //!
 //! Links turn what Asterisk says into [`Notice`](crate::link::Notice)s, and orders into requests.
-//! They know nothing of calls beyond the names in [`naming`]. They never import one another.
+//! They know nothing of calls beyond the names in [`naming`]. They never import one another; what
+//! both need (reaching the other end, waiting before the next try) stands beside them.
 
 pub mod ami;
 pub mod ari;
 pub mod backoff;
+mod connect;
 pub mod naming;
+pub mod version;

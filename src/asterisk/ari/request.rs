@@ -1,0 +1,195 @@
+//! What we ask of Asterisk: orders as ARI requests.
+//!
+//! Pure. One [`Request`] type for both senders (HTTP and WebSocket). Channels are created with all
+//! that decides how they look to either side:
+//!
+//! * `CALLERID` is who the party *on* a channel is, `CONNECTEDLINE` whom that party sees; `chan_pjsip`
+//!   puts the connected line into From and P-Asserted-Identity of the INVITE. No `caller=` on dial.
+//! * `TIMEOUT(absolute)` makes Asterisk itself end the leg should this process die for good.
+//! * Values from outside only ever stand behind our own prefix: function names such as `GLOBAL(x)`
+//!   are executed by Asterisk.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::asterisk::naming::{bridge_name, channel_name, recording_name};
+use crate::call::{CallId, CallRequest, Command, Leg, Order};
+
+/// HTTP's verbs, as far as ARI needs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Look.
+    Get,
+    /// Do.
+    Post,
+    /// Set.
+    Put,
+    /// End.
+    Delete,
+}
+
+impl Method {
+    /// As HTTP spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One request, however it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// The verb.
+    pub method: Method,
+    /// The resource below the base, without a leading slash: `channels/ID/dial`.
+    pub uri: String,
+    /// Parameters, not yet encoded.
+    pub query: Vec<(&'static str, String)>,
+    /// JSON body.
+    pub body: Option<Value>,
+}
+
+impl Request {
+    /// A request without parameters and body.
+    pub fn new(method: Method, uri: impl Into<String>) -> Self {
+        Self { method, uri: uri.into(), query: Vec::new(), body: None }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+}
+
+/// What the other end said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body, JSON where there is one.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// It never left: Asterisk has not seen it.
+    #[error("the request was not sent")]
+    NotSent,
+    /// It left, or may have; Asterisk may have acted on it.
+    #[error("the request was sent, its outcome is unknown")]
+    OutcomeUnknown,
+}
+
+/// An order as requests, to be sent back to back and in this order.
+pub fn requests(order: &Order, app: &str) -> Vec<Request> {
+    let request = &*order.request;
+    let bridge = format!("bridges/{}", bridge_name(request.id));
+    match order.command {
+        Command::CreateBridge => vec![
+            Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id)),
+        ],
+        Command::Create(leg) => vec![create(request, leg, app)],
+        Command::JoinAndDial(leg) => vec![
+            Request::new(Method::Post, format!("{bridge}/addChannel")).with("channel", channel_name(request.id, leg)),
+            dial(request, leg),
+        ],
+        Command::StartRingback => vec![Request::new(Method::Post, ring(request.id))],
+        Command::StopRingback => vec![Request::new(Method::Delete, ring(request.id))],
+        Command::Record => vec![watch_bridge(request.id, app), record(&bridge, request)],
+        Command::Hangup(leg) => vec![hangup(request.id, leg)],
+        Command::DestroyBridge => vec![Request::new(Method::Delete, bridge)],
+    }
+}
+
+/// Looks a leg's channel up.
+pub fn look(call: CallId, leg: Leg) -> Request {
+    Request::new(Method::Get, format!("channels/{}", channel_name(call, leg)))
+}
+
+/// Version and start of this Asterisk.
+pub fn about() -> Request {
+    Request::new(Method::Get, "asterisk/info").with("only", "status,system")
+}
+
+/// Tells Asterisk which events we have no use for; in force until the application is gone.
+///
+/// Always what is *not* wanted: a list of what is wanted swallows the answers to requests as well.
+pub fn filter(app: &str, unwanted: &[&str]) -> Request {
+    let types: Vec<_> = unwanted.iter().map(|name| json!({ "type": name })).collect();
+    let body = Some(json!({ "disallowed": types }));
+    Request { body, ..Request::new(Method::Put, format!("applications/{app}/eventFilter")) }
+}
+
+fn hangup(call: CallId, leg: Leg) -> Request {
+    Request::new(Method::Delete, format!("channels/{}", channel_name(call, leg))).with("reason", "normal")
+}
+
+fn ring(call: CallId) -> String {
+    format!("channels/{}/ring", channel_name(call, Leg::A))
+}
+
+fn create(request: &CallRequest, leg: Leg, app: &str) -> Request {
+    let created = Request::new(Method::Post, "channels/create")
+        .with("endpoint", &request.leg(leg).endpoint)
+        .with("app", app)
+        .with("channelId", channel_name(request.id, leg));
+    let created = match leg {
+        Leg::A => created,
+        Leg::B => created.with("originator", channel_name(request.id, Leg::A)),
+    };
+    Request { body: Some(json!({ "variables": variables(request, leg) })), ..created }
+}
+
+fn variables(request: &CallRequest, leg: Leg) -> Map<String, Value> {
+    let plan = request.leg(leg);
+    let mut variables = Map::new();
+    let mut set = |name: String, value: &str| variables.insert(name, value.into());
+    for (function, identity) in [("CALLERID", &plan.caller), ("CONNECTEDLINE", &plan.connected)] {
+        set(format!("{function}(num)"), &identity.number);
+        set(format!("{function}(name)"), &identity.name);
+    }
+    set("TIMEOUT(absolute)".into(), &request.dead_man().as_secs().to_string());
+    if let Some(language) = &request.language {
+        set("CHANNEL(language)".into(), language);
+    }
+    set("DIALBRIDGE_CALL".into(), &request.id.to_string());
+    set("DIALBRIDGE_LEG".into(), &leg.to_string());
+    for (name, value) in &request.vars {
+        set(format!("DIALBRIDGE_VAR_{name}"), value);
+    }
+    if plan.endpoint.starts_with("PJSIP/") {
+        for (name, value) in &plan.headers {
+            set(format!("PJSIP_HEADER(add,{name})"), value);
+        }
+    }
+    variables
+}
+
+/// Our own timer decides; Asterisk's, some seconds later, is a second net.
+fn dial(request: &CallRequest, leg: Leg) -> Request {
+    let timeout = request.leg(leg).max_dial_time.as_secs() + 5;
+    Request::new(Method::Post, format!("channels/{}/dial", channel_name(request.id, leg)))
+        .with("timeout", timeout.to_string())
+}
+
+/// Events of a bridge stop with its last channel, but a recording only ends with the bridge.
+fn watch_bridge(call: CallId, app: &str) -> Request {
+    Request::new(Method::Post, format!("applications/{app}/subscription"))
+        .with("eventSource", format!("bridge:{}", bridge_name(call)))
+}
+
+fn record(bridge: &str, request: &CallRequest) -> Request {
+    Request::new(Method::Post, format!("{bridge}/record"))
+        .with("name", recording_name(request.id))
+        .with("format", "wav")
+        .with("ifExists", "fail")
+        .with("maxDurationSeconds", request.dead_man().as_secs().to_string())
+        .with("beep", "no")
+        .with("terminateOn", "none")
+}
