@@ -91,7 +91,10 @@ pub(super) async fn put(connection: &mut SqliteConnection, rows: &[CallRow]) -> 
             .bind(&row.request)
             .bind(&row.journal);
         if query.execute(&mut *connection).await?.rows_affected() != 1 {
-            return Err(StoreError::Conflict(format!("call {} is further than sequence {}, or over", row.id, row.sequence)));
+            return Err(StoreError::Conflict(format!(
+                "call {} is further than sequence {}, or over",
+                row.id, row.sequence
+            )));
         }
     }
     Ok(())

@@ -83,7 +83,8 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let version = sqlx::query_scalar::<_, i64>("PRAGMA user_version").fetch_one(&mut *transaction).await?;
     let owner = sqlx::query_scalar::<_, i64>("PRAGMA application_id").fetch_one(&mut *transaction).await?;
-    let tables = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *transaction).await?;
+    let tables =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *transaction).await?;
     if tables > 0 && owner != APPLICATION_ID {
         return Err(StoreError::Conflict("the file is another program's database".to_owned()));
     }

@@ -56,7 +56,7 @@ enum Trouble {
 pub struct Writer {
     options: SqliteConnectOptions,
     /// None after trouble: connected again with the next group.
-    connection: Option<SqliteConnection>,
+    pub(super) connection: Option<SqliteConnection>,
     queue: mpsc::Receiver<Job>,
 }
 
@@ -166,7 +166,9 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
             outbox::put(connection, callbacks).await?;
             tenants::note(connection, audit).await?;
         }
-        Op::Claim { now, until, room } => return outbox::claim(connection, *now, *until, room).await.map(Done::Claimed),
+        Op::Claim { now, until, room } => {
+            return outbox::claim(connection, *now, *until, room).await.map(Done::Claimed);
+        }
         Op::Settle { id, attempt, settlement } => outbox::settle(connection, id, attempt, settlement).await?,
         Op::Release(ids) => outbox::release(connection, ids).await?,
         Op::PutTenants { documents, audit, at } => {
