@@ -50,16 +50,21 @@ pub struct Due {
 pub struct Room {
     /// At most this many in all.
     pub total: u32,
-    /// At most this many of one endpoint (see [`endpoint`]).
+    /// At most this many of one endpoint (see [`endpoint`]) that is not named below.
     pub each: u32,
-    /// Endpoints with less room than `each`; 0: none of theirs.
-    pub less: BTreeMap<String, u32>,
+    /// At most this many of these endpoints; 0: none of theirs.
+    pub named: BTreeMap<String, u32>,
 }
 
 impl Room {
     /// How many rows of this endpoint there is room for, the total aside.
     pub fn of(&self, endpoint: &str) -> u32 {
-        self.less.get(endpoint).map_or(self.each, |room| self.each.min(*room))
+        self.named.get(endpoint).copied().unwrap_or(self.each)
+    }
+
+    /// The most that there is room for of any one endpoint.
+    pub fn most(&self) -> u32 {
+        self.named.values().copied().fold(self.each, u32::max)
     }
 }
 

@@ -13,8 +13,11 @@ mod error;
 mod open;
 mod outbox;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +33,6 @@ use crate::store::{
     Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
-use std::sync::Arc;
 
 /// Writes that may wait for the writer; more wait at the door.
 const QUEUE: usize = 1024;
@@ -104,7 +106,7 @@ impl Store for SqliteStore {
     }
 
     async fn claim_within(&self, now: Timestamp, lease: Duration, room: &Room) -> Result<Vec<Due>, StoreError> {
-        if room.total == 0 || room.each == 0 {
+        if room.total == 0 || room.most() == 0 {
             return Ok(Vec::new());
         }
         match self.write(Op::Claim { now, until: now + lease, room: room.clone() }).await? {

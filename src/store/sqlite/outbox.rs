@@ -63,8 +63,8 @@ pub(super) async fn claim(
     until: Timestamp,
     room: &Room,
 ) -> Result<Vec<Due>, StoreError> {
-    let full: Vec<&str> = room.less.iter().filter(|(_, room)| **room == 0).map(|(endpoint, _)| &**endpoint).collect();
-    let candidates = sqlx::query(CANDIDATES).bind(now.as_millis()).bind(room.each).bind(json(&full)?);
+    let full: Vec<&str> = room.named.iter().filter(|(_, room)| **room == 0).map(|(endpoint, _)| &**endpoint).collect();
+    let candidates = sqlx::query(CANDIDATES).bind(now.as_millis()).bind(room.most()).bind(json(&full)?);
     let chosen = choose(&candidates.fetch_all(&mut *connection).await?, room)?;
     if chosen.is_empty() {
         return Ok(Vec::new());

@@ -56,7 +56,7 @@ enum Trouble {
 pub struct Writer {
     options: SqliteConnectOptions,
     /// None after trouble: connected again with the next group.
-    connection: Option<SqliteConnection>,
+    pub(super) connection: Option<SqliteConnection>,
     queue: mpsc::Receiver<Job>,
 }
 

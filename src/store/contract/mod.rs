@@ -1,0 +1,92 @@
+//! What every store must do, whichever database is behind it.
+//!
+//! Each promise is one function over a [`Rig`]; [`contract!`] makes tests of them all. A new kind of
+//! store brings a rig and one line.
+
+mod calls;
+mod outbox;
+pub(crate) mod sample;
+
+pub(crate) use calls::*;
+pub(crate) use outbox::*;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::Store;
+
+/// One database, empty at first, that can be opened again and again.
+pub(crate) trait Rig {
+    /// Opens it.
+    async fn open(&self) -> Opened;
+}
+
+/// A store in use.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) driver: JoinHandle<()>,
+}
+
+impl Opened {
+    /// As a process that ends in order.
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        drop(self.store);
+        self.driver.await.expect("the store's driver panicked");
+    }
+}
+
+impl Deref for Opened {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
+
+/// Tests of the whole contract, for the rig that an expression makes.
+macro_rules! contract {
+    ($rig:expr) => {
+        $crate::store::contract::contract! { $rig;
+            a_batch_is_written_whole_or_not_at_all
+            a_call_reads_back_as_it_was_written
+            a_later_snapshot_takes_the_place_of_the_journal_and_leaves_the_request
+            a_call_that_is_over_keeps_its_verdict
+            a_journal_never_goes_back
+            a_call_of_another_tenant_is_not_there
+            the_same_batch_again_changes_nothing
+            another_entry_under_the_same_number_is_a_conflict
+            calls_are_listed_by_age_and_by_being_alive
+            a_bad_batch_does_not_fail_the_others
+            a_thousand_commits_at_once_all_arrive
+            a_caller_that_stops_waiting_leaves_no_half
+            what_was_written_is_there_after_a_restart
+            tenants_are_replaced_and_kept_apart
+            a_ping_is_answered
+            a_claim_is_held_until_its_lease_is_over
+            rows_of_one_call_to_one_endpoint_go_out_in_order
+            a_receiver_that_is_away_does_not_hold_back_another_of_the_same_call
+            a_callback_rendered_twice_is_owed_once
+            an_attempt_settles_its_callback
+            a_callback_that_is_not_owed_cannot_be_settled
+            what_is_released_is_due_at_once_and_counts_no_attempt
+            claims_take_turns_between_endpoints
+            an_endpoint_without_room_is_left_out
+            the_next_due_moment_minds_retries_and_leases
+            the_outbox_counts_what_is_owed_and_what_is_given_up
+        }
+    };
+    ($rig:expr; $($promise:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                $crate::store::contract::$promise(&$rig).await;
+            }
+        )*
+    };
+}
+pub(crate) use contract;
