@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::debug;
@@ -17,9 +17,9 @@ use super::census::Listed;
 use super::inbox::Inbox;
 use super::outcome::{Verdict, judge, not_sent};
 use super::post::{Pending, Post};
-use super::request::{Answer, NoAnswer, look, requests};
+use super::request::{Answer, NoAnswer, look, removal, requests};
 use crate::call::{CallId, Gone, Leg, LineEvent, Order};
-use crate::link::{LinkCounters, Notice};
+use crate::link::{Action, LinkCounters, Notice};
 
 /// Orders of one lane whose outcome is awaited; more wait in the queue.
 const UNDER_WAY: usize = 64;
@@ -36,35 +36,45 @@ pub(super) struct Yard {
     pub(super) counters: Arc<LinkCounters>,
 }
 
-/// Says what it means that an order was never sent.
-pub(super) fn refuse(order: &Order, inbox: &Inbox) {
-    tell(order.request.id, not_sent(order.command), inbox);
-}
-
-/// Says so of every order that comes. Ends with the queue.
-pub(super) async fn refuse_all(orders: &mut mpsc::Receiver<Order>, inbox: &Inbox) {
-    while let Some(order) = orders.recv().await {
-        refuse(&order, inbox);
+/// Says what it means that an action was never sent. What is left over is found again by the next census.
+pub(super) fn refuse(action: &Action, inbox: &Inbox) {
+    if let Action::Order(order) = action {
+        tell(order.request.id, not_sent(order.command), inbox);
     }
 }
 
-/// Carries out every order that comes. Ends with the queue.
-pub(super) async fn carry_out(orders: &mut mpsc::Receiver<Order>, post: &Post, yard: &Yard) {
+/// Says so of every action that comes. Ends with the queue.
+pub(super) async fn refuse_all(actions: &mut mpsc::Receiver<Action>, inbox: &Inbox) {
+    while let Some(action) = actions.recv().await {
+        refuse(&action, inbox);
+    }
+}
+
+/// Carries out every action that comes. Ends with the queue.
+pub(super) async fn carry_out(actions: &mut mpsc::Receiver<Action>, post: &Post, yard: &Yard) {
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
             Some(()) = under_way.next() => {}
-            order = orders.recv(), if under_way.len() < UNDER_WAY => {
-                let Some(order) = order else { return };
-                let pending = send(&order, post, yard);
-                under_way.push(settle(order, pending, post, yard));
-            }
+            action = actions.recv(), if under_way.len() < UNDER_WAY => match action {
+                None => return,
+                Some(Action::Order(order)) => {
+                    let pending = send(&order, post, yard);
+                    under_way.push(settle(order, pending, post, yard).left_future());
+                }
+                Some(Action::Sweep(stray)) => under_way.push(sweep(post.send(removal(stray))).right_future()),
+            },
         }
     }
 }
 
 fn send(order: &Order, post: &Post, yard: &Yard) -> Vec<Pending> {
     requests(order, &yard.app).into_iter().map(|request| post.send(request)).collect()
+}
+
+/// Whatever is not gone by this is found again by the next census.
+async fn sweep(pending: Pending) {
+    drop(pending.wait().await);
 }
 
 async fn settle(order: Order, pending: Vec<Pending>, post: &Post, yard: &Yard) {
@@ -136,4 +146,3 @@ fn tell(call: CallId, verdict: Verdict, inbox: &Inbox) {
         Verdict::Silence | Verdict::Again | Verdict::Look(..) => {}
     }
 }
-

@@ -34,10 +34,9 @@ use super::request::{self, Answer};
 use super::socket::{Socket, SocketError};
 use crate::asterisk::backoff::Backoff;
 use crate::asterisk::version::Version;
-use crate::call::Order;
 use crate::clock::Clock;
 use crate::config::AriTransport;
-use crate::link::{LinkState, Notice};
+use crate::link::{Action, LinkState, Notice};
 
 const SECOND_CENSUS: Duration = Duration::from_secs(3);
 const NEXT_CENSUS: Duration = Duration::from_secs(15);
@@ -62,7 +61,7 @@ pub(super) struct Keeper {
     pub(super) command_sockets: usize,
     pub(super) clock: Clock,
     pub(super) yard: Yard,
-    pub(super) orders: Vec<mpsc::Receiver<Order>>,
+    pub(super) orders: Vec<mpsc::Receiver<Action>>,
     pub(super) state: watch::Sender<LinkState>,
 }
 
@@ -174,7 +173,9 @@ impl Keeper {
         };
         match end {
             End::Refused => error!(wait.s = wait.as_secs(), "ari: Asterisk refuses our user or password"),
-            End::Replaced => error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by"),
+            End::Replaced => {
+                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by")
+            }
             End::Lost(why) if was_up => warn!(%why, "ari link down"),
             End::Lost(why) => debug!(%why, "ari link still down"),
         }
@@ -276,7 +277,7 @@ fn http_carriers(target: &Arc<Target>, yard: &Yard) -> Vec<(Post, BoxFuture<'sta
 }
 
 /// Everything that runs while the link is up; the first part to end ends it.
-async fn serve(open: Open, orders: &mut [mpsc::Receiver<Order>], clock: Clock, yard: &Yard) -> End {
+async fn serve(open: Open, orders: &mut [mpsc::Receiver<Action>], clock: Clock, yard: &Yard) -> End {
     let Open { about, mut control, mut events, carriers, .. } = open;
     let (posts, carried): (Vec<Post>, Vec<_>) = carriers.into_iter().unzip();
     let mut parts: FuturesUnordered<BoxFuture<'_, End>> = carried.into_iter().collect();
@@ -337,6 +338,6 @@ async fn count(control: &mut Connection, (clock, about): (Clock, &About), yard: 
     Ok(())
 }
 
-async fn refuse(orders: &mut [mpsc::Receiver<Order>], inbox: &Inbox) {
+async fn refuse(orders: &mut [mpsc::Receiver<Action>], inbox: &Inbox) {
     join_all(orders.iter_mut().map(|orders| refuse_all(orders, inbox))).await;
 }

@@ -29,17 +29,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub use self::http::SetupError;
+use self::http::{Connection, Target};
+use self::inbox::Inbox;
+use self::lane::{Yard, refuse};
 pub use self::link::Driver;
 use self::link::Keeper;
 pub use self::probe::{Probe, ProbeError, probe};
 pub use self::recording::{RecordingError, StoredRecording};
-use self::http::{Connection, Target};
-use self::inbox::Inbox;
-use self::lane::{Yard, refuse};
-use crate::call::{CallId, Order};
+use crate::call::CallId;
 use crate::clock::Clock;
 use crate::config::AriConfig;
-use crate::link::{LinkCounters, LinkState, Notice};
+use crate::link::{Action, LinkCounters, LinkState, Notice, Stray};
 
 /// Lanes, and connections where requests travel over HTTP.
 const LANES: usize = 8;
@@ -49,7 +49,7 @@ const LANE_ROOM: usize = 1024;
 /// The handle on the link. Copies share it.
 #[derive(Clone)]
 pub struct Ari {
-    lanes: Vec<mpsc::Sender<Order>>,
+    lanes: Vec<mpsc::Sender<Action>>,
     yard: Yard,
     target: Arc<Target>,
     state: watch::Receiver<LinkState>,
@@ -71,12 +71,15 @@ pub fn link(config: &AriConfig, clock: Clock, notices: mpsc::Sender<Notice>) -> 
 }
 
 impl Ari {
-    /// Gives an order; never blocks. Orders of one call are carried out as they were given. One that
+    /// Asks Asterisk for something; never blocks. Orders of one call are carried out as they were given. One that
     /// cannot be sent comes back as the notice that fits it, as every other failure does.
-    pub fn send(&self, order: Order) {
-        let bits = order.request.id.bits();
-        let lane = usize::try_from(bits % LANES as u128).unwrap_or(0);
-        if let Err(refused) = self.lanes[lane].try_send(order) {
+    pub fn send(&self, action: Action) {
+        let call = match &action {
+            Action::Order(order) => order.request.id,
+            Action::Sweep(Stray::Channel(call, _) | Stray::Bridge(call)) => *call,
+        };
+        let lane = usize::try_from(call.bits() % LANES as u128).unwrap_or(0);
+        if let Err(refused) = self.lanes[lane].try_send(action) {
             refuse(&refused.into_inner(), &self.yard.inbox);
         }
     }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::asterisk::naming::{bridge_name, channel_name, recording_name};
 use crate::call::{CallId, CallRequest, Command, Leg, Order};
+use crate::link::Stray;
 
 /// HTTP's verbs, as far as ARI needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -91,9 +92,9 @@ pub fn requests(order: &Order, app: &str) -> Vec<Request> {
     let request = &*order.request;
     let bridge = format!("bridges/{}", bridge_name(request.id));
     match order.command {
-        Command::CreateBridge => vec![
-            Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id)),
-        ],
+        Command::CreateBridge => {
+            vec![Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id))]
+        }
         Command::Create(leg) => vec![create(request, leg, app)],
         Command::JoinAndDial(leg) => vec![
             Request::new(Method::Post, format!("{bridge}/addChannel")).with("channel", channel_name(request.id, leg)),
@@ -104,6 +105,14 @@ pub fn requests(order: &Order, app: &str) -> Vec<Request> {
         Command::Record => vec![watch_bridge(request.id, app), record(&bridge, request)],
         Command::Hangup(leg) => vec![hangup(request.id, leg)],
         Command::DestroyBridge => vec![Request::new(Method::Delete, bridge)],
+    }
+}
+
+/// Removes what no call claims.
+pub fn removal(stray: Stray) -> Request {
+    match stray {
+        Stray::Channel(call, leg) => hangup(call, leg),
+        Stray::Bridge(call) => Request::new(Method::Delete, format!("bridges/{}", bridge_name(call))),
     }
 }
 

@@ -1,0 +1,238 @@
+//! The composition root: the one place that sees both sides, and the one that spawns tasks.
+//!
+//! Everything is made from the outside in: store, directory, links, then the engine on what the store
+//! remembers, then the callback worker, and the doors last, so that no click comes in before there is
+//! somebody to take it. On the way out it is the other way round: the doors close first, the engine
+//! finishes what it has taken, the worker settles what is in flight, and the store's writer ends when
+//! nobody writes any more. Calls that are up stay up: the next process adopts them.
+
+mod directory;
+mod exporter;
+mod listen;
+mod recordings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::asterisk::{ami, ari};
+use crate::callback::guard::Guard;
+use crate::callback::{self, Worker};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::engine::turn::{Loop, Ports, Turn};
+use crate::engine::{DoorOrder, Engine, recover};
+use crate::http::{Crowd, Doors, HttpCounters};
+use crate::metrics::Metrics;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::switchboard::Switchboard;
+use crate::systemd::{self, Heartbeats, Milestone};
+use crate::telemetry::Telemetry;
+
+/// Orders from the doors that may wait for the engine.
+const ORDERS: usize = 1024;
+/// Notices from the link that may wait for the engine; the link holds more.
+const NOTICES: usize = 4096;
+
+/// What `serve` was started with.
+pub struct Start {
+    /// The configuration as loaded.
+    pub config: Config,
+    /// Loads it again, on SIGHUP.
+    pub reload: Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>,
+    /// The log.
+    pub telemetry: Telemetry,
+}
+
+/// Runs until SIGTERM or SIGINT, or until something fails that no repetition will mend.
+pub async fn serve(start: Start) -> anyhow::Result<()> {
+    let clock = Clock::start();
+    let (tasks, writing) = (TaskTracker::new(), CancellationToken::new());
+    let (store, writer) = SqliteStore::open(&start.config.store.url, clock).await.context("opening the store")?;
+    let writer = tasks.spawn(writer.run(writing.clone()));
+    let running = Running::start(&start, store, clock).await;
+    let ended = match running {
+        Ok(running) => running.until_told(&start).await,
+        Err(error) => Err(error),
+    };
+    writing.cancel();
+    tasks.close();
+    writer.await.context("the store's writer")?;
+    ended
+}
+
+/// All tasks of a daemon, and how to end them.
+struct Running {
+    tasks: TaskTracker,
+    /// No longer ready; the doors close.
+    doors: CancellationToken,
+    /// The engine, the worker and the links end.
+    rest: CancellationToken,
+    door_tasks: TaskTracker,
+    engine: tokio::task::JoinHandle<Result<(), StoreError>>,
+    listeners: listen::Listeners,
+}
+
+/// What the parts share.
+#[derive(Clone)]
+struct Common {
+    clock: Clock,
+    store: Arc<dyn Store>,
+    directory: Arc<ArcSwap<Directory>>,
+    metrics: Arc<Metrics>,
+    hearts: Heartbeats,
+    /// Rung when a callback was written.
+    owed: Arc<Notify>,
+}
+
+impl Running {
+    async fn start(start: &Start, store: Arc<SqliteStore>, clock: Clock) -> anyhow::Result<Self> {
+        let config = &start.config;
+        let store: Arc<dyn Store> = store;
+        let directory = directory::load(&store, config.directory.seed.as_deref(), clock).await?;
+        let common = Common {
+            clock,
+            store,
+            directory: Arc::new(ArcSwap::from_pointee(directory)),
+            metrics: Arc::new(Metrics::new(clock.now())?),
+            hearts: Heartbeats::new(clock),
+            owed: Arc::new(Notify::new()),
+        };
+        let (tasks, rest, doors) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let (orders, orders_in) = mpsc::channel(ORDERS);
+        let (notices, notices_in) = mpsc::channel(NOTICES);
+        let (ari, ari_driver) = ari::link(&config.ari, clock, notices).context("[ari]")?;
+        let (ami, ami_driver) = ami::link(&config.ami, clock);
+        let board = recovered(&common).await?;
+        let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
+        let worker = worker(&common, config, &guard)?;
+        let exporter = exporter::Exporter::new(&common, (&ari, &ami), Arc::clone(&start.telemetry.lines));
+        let ports = crate::http::Ports {
+            engine: Engine::new(orders),
+            store: common.store.clone(),
+            directory: common.directory.clone(),
+            devices: ami.devices(),
+            ari: ari.state(),
+            ami: ami.state(),
+            clock,
+            public_url: config.http.public_url.as_str().into(),
+            trusted_proxies: config.http.trusted_proxies.as_slice().into(),
+            callback_check: Arc::new(move |url| guard.check_url(url).map_err(|why| why.to_string())),
+            recordings: Arc::new(recordings::AtAsterisk(ari.clone())),
+            counters: exporter.http(),
+            metrics: Arc::new(exporter),
+            stopping: doors.clone(),
+        };
+        let listeners = listen::Listeners::bind(config).await?;
+        let engine = engine(&common, board, Inboxes { orders: orders_in, notices: notices_in }, ari);
+        let engine = tasks.spawn(engine.run(rest.clone()));
+        tasks.spawn(ari_driver.run(rest.clone()));
+        tasks.spawn(ami_driver.run(rest.clone()));
+        tasks.spawn(worker.run(rest.clone()));
+        tasks.spawn(until(rest.clone(), systemd::watchdog(common.hearts.clone())));
+        let door_tasks = TaskTracker::new();
+        listeners.serve(&Doors::new(ports), &door_tasks, &doors);
+        Ok(Self { tasks, doors, rest, door_tasks, engine, listeners })
+    }
+
+    /// Waits for the end: a signal's, or the engine's own.
+    async fn until_told(mut self, start: &Start) -> anyhow::Result<()> {
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hup = signal(SignalKind::hangup())?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %start.config.http.listen, "dialbridge is up");
+        systemd::notify(Milestone::Ready, "taking clicks");
+        let mut fatal = None;
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hup.recv() => self.reload(start),
+                ended = &mut self.engine => {
+                    fatal = Some(ended.context("the engine")?.err().map_or_else(
+                        || anyhow::anyhow!("the engine ended by itself"),
+                        |why| anyhow::Error::new(why).context("the store refuses what the engine writes"),
+                    ));
+                    break;
+                }
+            }
+        }
+        self.stop().await;
+        fatal.map_or(Ok(()), Err)
+    }
+
+    /// What can change without a restart: the log's filter and the TLS certificate.
+    fn reload(&self, start: &Start) {
+        systemd::notify(Milestone::Reloading, "reading the configuration");
+        let reloaded = (start.reload)().and_then(|config| {
+            start.telemetry.set_filter(&config.log.filter)?;
+            self.listeners.reload(&config)
+        });
+        match reloaded {
+            Ok(()) => tracing::info!("the configuration was read again"),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "nothing was changed: the configuration is not in order"),
+        }
+        systemd::notify(Milestone::Ready, "taking clicks");
+    }
+
+    async fn stop(self) {
+        systemd::notify(Milestone::Stopping, "finishing");
+        tracing::info!("stopping; calls that are up stay up");
+        self.doors.cancel();
+        self.door_tasks.close();
+        self.door_tasks.wait().await;
+        self.rest.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "leaving tasks behind that did not end in time");
+        }
+    }
+}
+
+struct Inboxes {
+    orders: mpsc::Receiver<DoorOrder>,
+    notices: mpsc::Receiver<crate::link::Notice>,
+}
+
+async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
+    let directory = common.directory.load_full();
+    let window = move |tenant: &str| {
+        let seconds = directory.tenant(tenant).map_or(0, |tenant| tenant.duplicate_window);
+        Duration::from_secs(u64::from(seconds))
+    };
+    let board = recover::switchboard(&common.store, common.clock, window).await.context("reading the calls")?;
+    if !board.is_empty() {
+        tracing::info!(calls = board.len(), "going on with calls of the last process");
+    }
+    common.metrics.calls_adopted(board.journals());
+    Ok(board)
+}
+
+fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) -> Loop {
+    let (store_is_up, _) = watch::channel(true);
+    let (metrics, heart) = (Arc::clone(&common.metrics), common.hearts.heart("engine"));
+    let ports = Ports {
+        orders: inboxes.orders,
+        notices: inboxes.notices,
+        actions: Box::new(move |action| ari.send(action)),
+        callbacks: Arc::clone(&common.owed),
+        observe: Box::new(move |turn: &Turn<'_>| {
+            heart.beat();
+            metrics.turn(turn);
+        }),
+        store_is_up,
+    };
+    Loop::new(board, common.store.clone(), common.clock, ports)
+}
+
+async fn until(cancel: CancellationToken, task: impl Future<Output = ()>) {
+    cancel.run_until_cancelled(task).await;
+}
