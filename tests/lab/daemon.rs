@@ -130,7 +130,7 @@ impl Daemon {
 /// The placeholders of `dialbridge.toml` and `demo.toml`.
 pub fn values(world: &World) -> Values {
     let mut values = Values::of(&world.ports, &world.dir);
-    values.set("transport", &world.version.transport());
+    values.set("transport", &world.roots().transport(world.version));
     values.set("user", &USER);
     values.set("ari_password", &ARI_PASSWORD);
     values.set("ami_password", &AMI_PASSWORD);

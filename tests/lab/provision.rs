@@ -34,14 +34,6 @@ impl Version {
             Self::Asterisk16 => "16",
         }
     }
-
-    /// How dialbridge sends its requests to it.
-    pub fn transport(self) -> &'static str {
-        match self {
-            Self::Asterisk22 => "websocket",
-            Self::Asterisk16 => "http",
-        }
-    }
 }
 
 /// The programs of one world.
@@ -91,6 +83,15 @@ impl Roots {
             modules,
             data: root.join("usr/share/asterisk"),
         })
+    }
+
+    /// How dialbridge is told to send its requests: as the version can, and by its own choice to an installed Asterisk.
+    pub fn transport(&self, version: Version) -> &'static str {
+        match version {
+            _ if self.asterisk_arguments.is_empty() => "auto",
+            Version::Asterisk22 => "websocket",
+            Version::Asterisk16 => "http",
+        }
     }
 
     pub fn sipp(&self) -> &Path {

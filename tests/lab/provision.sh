@@ -56,16 +56,30 @@ find_mirror() {
         | sed 's|/$||' | grep -E '/debian$' | head -n 1 || true
 }
 
-# apt with everything of its own under one directory, so that the host's package database stays untouched.
-private_apt() {
-    local state=$1
-    shift
-    apt-get -qq \
-        -o Dir::Etc="$state/etc" -o Dir::State="$state/state" -o Dir::Cache="$state/cache" \
-        -o Dir::State::status="$state/status" -o APT::Architecture="$(dpkg --print-architecture)" \
-        -o APT::Architectures="$(dpkg --print-architecture)" \
-        -o APT::Sandbox::User="$(id -un)" -o APT::Install-Recommends=false -o Acquire::Languages=none \
-        -o Acquire::Check-Valid-Until=false -o Acquire::Retries=3 -o Debug::NoLocking=true "$@"
+# apt with everything of its own under one directory: the host's package database stays untouched, and none of the hooks
+# in the host's configuration run. How to reach the network (a proxy, say) is taken over from it.
+configure_private_apt() {
+    local state=$1 architecture
+    architecture=$(dpkg --print-architecture)
+    {
+        apt-config dump | grep -E '^Acquire::[^ ]+ ".+";$' || true
+        cat <<CONFIG
+Dir::Etc "$state/etc";
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+Dir::State "$state/state";
+Dir::State::status "$state/status";
+Dir::Cache "$state/cache";
+APT::Architecture "$architecture";
+APT::Architectures "$architecture";
+APT::Sandbox::User "$(id -un)";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
+Acquire::Retries "3";
+Debug::NoLocking "true";
+CONFIG
+    } >"$state/apt.conf"
 }
 
 # Downloads the packages of the suite with all that they depend on.
@@ -74,8 +88,9 @@ download() {
     mkdir -p "$state"/etc/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d} "$state"/state/lists/partial "$state"/cache/archives/partial
     : >"$state/status"
     echo "deb [signed-by=$keyring] $uri $suite main" >"$state/etc/sources.list"
-    private_apt "$state" -o APT::Update::Error-Mode=any update || return 1
-    private_apt "$state" -y --download-only install "${packages[@]}" >/dev/null
+    configure_private_apt "$state"
+    APT_CONFIG=$state/apt.conf apt-get -qq -o APT::Update::Error-Mode=any update || return 1
+    APT_CONFIG=$state/apt.conf apt-get -qq -y --download-only install "${packages[@]}" >/dev/null
 }
 
 unpack() {
