@@ -1,7 +1,13 @@
 //! What is told to the outside: user data, tokens, and the callbacks rendered from them.
 
+pub mod callback_url;
+#[cfg(test)]
+mod fixture;
+pub mod record;
 pub mod render;
+pub mod sentence;
 pub mod token;
+
 pub mod userdata;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,234 @@
 //! From a call that has ended to the callbacks that it owes.
+//!
+//! Each is rendered once, complete to the last byte, in the step that ends the call: whatever happens to
+//! the daemon afterwards, every attempt says the same.
 
-use crate::call::{CallRequest, Journal};
+use std::time::Duration;
+
+use crate::call::{
+    CallRequest, Cause, EndBy, EndReason, Journal, LegRecord, LegStatus, Phase, Recording, Status, Times, Verdict,
+};
 use crate::report::Callback;
+pub use crate::report::callback_url::check_callback_url;
+use crate::report::callback_url::expand_callback_url;
+use crate::report::record::CallRecord;
+use crate::report::token::Tokens;
+use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
+/// Most bytes of a callback's body. A click whose callbacks could be longer is refused.
+pub const MAX_BODY: usize = 64 * 1024;
+
 /// The callbacks that a call owes at its end: the user data's own, and the tenant's call record.
-pub fn at_end(_request: &CallRequest, _journal: &Journal, _now: Timestamp) -> Vec<Callback> {
-    Vec::new()
+pub fn at_end(request: &CallRequest, journal: &Journal, now: Timestamp) -> Vec<Callback> {
+    userdata_callback(request, journal, now).into_iter().chain(cdr_callback(request, journal, now)).collect()
+}
+
+/// The longest body that any callback of this call can have, in bytes; see [`MAX_BODY`].
+pub fn worst_case_size(request: &CallRequest) -> usize {
+    let journal = widest(request.accepted_at);
+    at_end(request, &journal, request.accepted_at).iter().map(|callback| callback.body.len()).max().unwrap_or(0)
+}
+
+/// An end in which everything that is told is as long as it can be.
+fn widest(accepted_at: Timestamp) -> Journal {
+    let connected = accepted_at + Duration::from_secs(10_000);
+    let at = connected + Duration::from_secs(10_000);
+    let times = Times {
+        a_ringing: Some(accepted_at),
+        a_answered: Some(accepted_at),
+        b_ringing: Some(accepted_at),
+        connected: Some(connected),
+        ended: Some(at),
+    };
+    let (reason, by, status) = (EndReason::TargetUnreachable, EndBy::Network, Status::Completed);
+    let leg =
+        LegRecord { status: LegStatus::Dialling, cause: Some(Cause { q850: 127, sip: Some(603) }), created: None };
+    Journal {
+        phase: Phase::Ended { verdict: Verdict { reason, by, status, at } },
+        times,
+        a: leg,
+        b: leg,
+        recording: Recording::Kept,
+        sequence: 0,
+    }
+}
+
+/// What the client asked to hear: its own words, filled in.
+fn userdata_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Option<Callback> {
+    let template = request.report.callback_url.as_ref()?;
+    let tokens = Tokens::new(request, journal, now, None);
+    let userdata = request.report.userdata.clone().unwrap_or_default();
+    let outcome = Outcome::of(&userdata);
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("ctl_userdata", &filled_in(userdata, &tokens).to_string())
+        .append_pair("resultCode", outcome.code())
+        .append_pair("errorString", outcome.error())
+        .finish();
+    Some(Callback {
+        id: format!("msg_{}_userdata", request.id),
+        call: request.id,
+        tenant: request.tenant.clone(),
+        kind: "userdata".to_owned(),
+        url: expand_callback_url(template, &tokens),
+        content_type: "application/x-www-form-urlencoded".to_owned(),
+        body,
+        created_at: now,
+    })
+}
+
+/// The tenant's record of the call.
+fn cdr_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Option<Callback> {
+    let url = request.report.cdr_url.clone()?;
+    let body = serde_json::to_string(&CallRecord::new(request, journal)).ok()?;
+    Some(Callback {
+        id: format!("msg_{}_cdr", request.id),
+        call: request.id,
+        tenant: request.tenant.clone(),
+        kind: "cdr".to_owned(),
+        url,
+        content_type: "application/json".to_owned(),
+        body,
+        created_at: now,
+    })
+}
+
+/// Tokens replaced in every value. Names stay: a name that came out of a token could pass for system data.
+fn filled_in(userdata: UserData, tokens: &Tokens) -> UserData {
+    UserData { pairs: userdata.pairs.into_iter().map(|(name, value)| (name, tokens.expand(&value))).collect() }
+}
+
+/// What became of the `ctl_action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// There was none, or none that we know.
+    Ignored,
+    /// A CRM record was asked for, and there is none.
+    NoRecord,
+}
+
+impl Outcome {
+    fn of(userdata: &UserData) -> Self {
+        let is = |value: Option<&str>, word: &str| value.is_some_and(|value| value.eq_ignore_ascii_case(word));
+        if is(userdata.action(), "create") && is(userdata.integration(), "sfdc") {
+            Self::NoRecord
+        } else {
+            Self::Ignored
+        }
+    }
+
+    /// `resultCode`
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Ignored => "IGNORE",
+            Self::NoRecord => "FAIL",
+        }
+    }
+
+    /// `errorString`
+    const fn error(self) -> &'static str {
+        match self {
+            Self::Ignored => "",
+            Self::NoRecord => "Creating CRM records is not supported; no record was created",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::{connected, missed, order};
+    use crate::report::userdata::{parse, parse_printed};
+
+    const THEN: i64 = 1_700_000_000_000;
+
+    fn order_with(userdata: &str) -> CallRequest {
+        let mut request = order();
+        let (userdata, _) = parse(userdata).unwrap();
+        request.report.callback_url = userdata.callback_url();
+        request.report.userdata = Some(userdata);
+        request
+    }
+
+    fn form(body: &str) -> Vec<(String, String)> {
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+    }
+
+    #[test]
+    fn a_call_without_a_url_owes_nothing() {
+        assert_eq!(at_end(&order(), &missed(THEN), Timestamp::from_millis(THEN)), []);
+    }
+
+    #[test]
+    fn user_data_comes_back_filled_in() {
+        let request =
+            order_with("[key|12][status|$call_status$: $end_reason$][ctl_callbackUrl|http://h/cb?id=$call_id$]");
+        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let [callback] = callbacks.as_slice() else { panic!("{callbacks:?}") };
+        assert_eq!(callback.id, "msg_0190aa00000070008000000000000001_userdata");
+        assert_eq!(callback.url, "http://h/cb?id=0190aa00000070008000000000000001");
+        assert_eq!(callback.content_type, "application/x-www-form-urlencoded");
+        assert_eq!((callback.tenant.as_str(), callback.kind.as_str()), ("demo", "userdata"));
+        let fields = form(&callback.body);
+        let expected = "[key|12][status|busy: target_busy]\
+                        [ctl_callbackUrl|http://h/cb?id=0190aa00000070008000000000000001]";
+        assert_eq!(fields[0], ("ctl_userdata".to_owned(), expected.to_owned()));
+        assert_eq!(fields[1], ("resultCode".to_owned(), "IGNORE".to_owned()));
+        assert_eq!(fields[2], ("errorString".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn what_a_token_stands_for_cannot_create_a_pair() {
+        let mut request = order_with("[who|$agent$][ctl_callbackUrl|http://h/]");
+        request.agent.as_mut().unwrap().email = "x][ctl_newRecordId|1".to_owned();
+        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let read = parse_printed(&form(&callbacks[0].body)[0].1).unwrap();
+        assert_eq!(read.pairs[0].1, "x][ctl_newRecordId|1");
+        assert_eq!(read.pairs.len(), 2);
+    }
+
+    #[test]
+    fn an_action_that_asks_for_a_record_fails_and_any_other_is_ignored() {
+        for (system, code) in [
+            ("[ctl_action|create][ctl_intType|sfdc]", "FAIL"),
+            ("[ctl_action|create]", "IGNORE"),
+            ("[ctl_action|create][ctl_intType|other]", "IGNORE"),
+            ("[ctl_intType|sfdc]", "IGNORE"),
+        ] {
+            let request = order_with(&format!("{system}[ctl_callbackUrl|http://h/]"));
+            let fields = form(&at_end(&request, &missed(THEN), Timestamp::from_millis(THEN))[0].body);
+            assert_eq!(fields[1].1, code, "{system}");
+            assert_eq!(fields[2].1.is_empty(), code == "IGNORE", "{system}");
+        }
+    }
+
+    #[test]
+    fn the_call_record_goes_to_the_tenants_url() {
+        let mut request = order_with("[ctl_callbackUrl|http://h/]");
+        request.report.cdr_url = Some("https://crm.example/cdr?x=$call_id$".to_owned());
+        let callbacks = at_end(&request, &connected(THEN, THEN + 5000), Timestamp::from_millis(THEN));
+        let kinds: Vec<_> = callbacks.iter().map(|callback| callback.kind.as_str()).collect();
+        assert_eq!(kinds, ["userdata", "cdr"]);
+        assert_eq!(callbacks[1].id, "msg_0190aa00000070008000000000000001_cdr");
+        assert_eq!(callbacks[1].url, "https://crm.example/cdr?x=$call_id$");
+        let record: serde_json::Value = serde_json::from_str(&callbacks[1].body).unwrap();
+        assert_eq!((&record["durations"]["talk"], &record["vars"]["lead"]), (&5.into(), &"7 & \"8\"".into()));
+    }
+
+    #[test]
+    fn no_real_end_is_longer_than_the_worst_case() {
+        let all = "[a|$call_id$$call_status$$end_reason$$callDuration$$callAnsweredTenantTT$$recording_url$\
+                   $call_hangup_time$][ctl_callbackUrl|http://h/]";
+        let mut request = order_with(all);
+        request.report.cdr_url = Some("http://h/".to_owned());
+        let worst = worst_case_size(&request);
+        for journal in [missed(THEN), connected(THEN, THEN + 14_400_000)] {
+            for callback in at_end(&request, &journal, Timestamp::from_millis(THEN)) {
+                assert!(callback.body.len() <= worst, "{}", callback.body);
+            }
+        }
+        assert!(
+            worst_case_size(&order_with(&format!("[a|{}][ctl_callbackUrl|http://h/]", "[".repeat(20_000)))) > MAX_BODY
+        );
+    }
 }
