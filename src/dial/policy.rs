@@ -1,13 +1,30 @@
 //! Admission: from a click to a complete call request, or a refusal with its reason.
+//!
+//! [`admit`] is a pure function of the click, the tenant's directory and the phones' states. It
+//! judges in a fixed order (token, both ends, what may be dialled, what may be shown, how, phones'
+//! states), stops at the first reason to refuse, and leaves nothing to be decided later: what comes
+//! out needs no directory any more.
+
+mod end;
+mod given;
+mod shown;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use crate::call::{CallId, CallRequest};
-use crate::device::Devices;
-use crate::directory::{Credential, Tenant};
+use crate::call::{AgentRef, CallId, CallRequest, Leg, LegPlan, ReportPlan};
+use crate::device::{DeviceState, Devices};
+use crate::directory::{Credential, Scope, Tenant};
 use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
+
+use end::{End, Origin, Reach};
+use shown::Shown;
+
+pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,7 +120,7 @@ pub enum Refusal {
 }
 
 /// What surrounds a click when it is judged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The id that the call will have.
     pub id: CallId,
@@ -117,6 +134,15 @@ pub struct Context<'a> {
     pub devices: &'a Devices,
     /// `http.public_url`.
     pub public_url: &'a str,
+    /// Whether a `ctl_callbackUrl` may be used: where its tokens stand, and where it leads. The error
+    /// is a short sentence for the client.
+    pub callback_check: &'a dyn Fn(&str) -> Result<(), String>,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("id", &self.id).field("tenant", &self.tenant.id).finish_non_exhaustive()
+    }
 }
 
 /// A click that may be placed.
@@ -130,4 +156,139 @@ pub struct Admission {
     pub agent_active_limit: u32,
     /// What the audit must know: overrides used.
     pub audit: Vec<String>,
+}
+
+/// What is said beside the answer.
+#[derive(Debug, Default)]
+struct Notes {
+    warnings: Vec<String>,
+    audit: Vec<String>,
+}
+
+/// Judges a click. Nothing rings; the same click under the same circumstances is judged the same.
+pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
+    if !ctx.credential.allows(Scope::Dial) {
+        return Err(Refusal::Forbidden("This token may not place calls".to_owned()));
+    }
+    let mut notes = Notes { warnings: click.warnings.clone(), audit: Vec::new() };
+    let origin = Origin::of(&click.phone, ctx)?;
+    let target = End::target(click, ctx.tenant)?;
+    let given = given::read(click, ctx, &mut notes)?;
+    judge_ends(click, ctx, (&origin, &target), &mut notes)?;
+    let shown = Shown::choose(click, ctx.tenant, &origin, &target)?;
+    let a = leg_plan((Leg::A, &origin.end), click, (given.phone_dial, &shown), &mut notes);
+    let b = leg_plan((Leg::B, &target), click, (given.target_dial, &shown), &mut notes);
+    check_device(click.check_phone_device_state, &origin.end, ctx.devices, &mut notes)?;
+    check_device(click.check_target_device_state, &target, ctx.devices, &mut notes)?;
+    let request = CallRequest {
+        id: ctx.id,
+        tenant: ctx.tenant.id.clone(),
+        credential: ctx.credential.name.clone(),
+        door: click.door.to_owned(),
+        accepted_at: ctx.now,
+        agent: origin.agent.map(|agent| AgentRef {
+            extension: agent.extension.clone(),
+            email: agent.email.clone(),
+            name: agent.name.clone(),
+        }),
+        a,
+        b,
+        max_duration: given.max_duration,
+        record: click.record,
+        language: Some(given.language),
+        vars: click.vars.clone(),
+        report: ReportPlan {
+            userdata: given.userdata,
+            ext_transaction_data: click.ext_transaction_data.clone(),
+            callback_url: given.callback_url,
+            cdr_url: ctx.tenant.cdr_url.clone(),
+            time_zone: ctx.tenant.time_zone.clone(),
+            caller_id: shown.company,
+            public_url: ctx.public_url.trim_end_matches('/').to_owned(),
+        },
+        warnings: notes.warnings,
+    };
+    Ok(Admission {
+        request,
+        duplicate_window: Duration::from_secs(u64::from(ctx.tenant.duplicate_window)),
+        agent_active_limit: ctx.tenant.limits.agent_active,
+        audit: notes.audit,
+    })
+}
+
+/// Whether these two may be connected at all: blocks, do-not-call list, destinations.
+fn judge_ends(
+    click: &Click,
+    ctx: &Context<'_>,
+    (origin, target): (&Origin<'_>, &End<'_>),
+    notes: &mut Notes,
+) -> Result<(), Refusal> {
+    if origin.end.party == target.party {
+        let message = "Target is the phone itself".to_owned();
+        return Err(Refusal::Invalid { field: "target", message });
+    }
+    if let Some(agent) = origin.agents().find(|agent| agent.blocked) {
+        return Err(Refusal::Blocked(format!("Extension {} is blocked for Click2Call", agent.extension)));
+    }
+    for end in [&origin.end, target] {
+        if matches!(end.reach, Reach::Agent(agent) if agent.device.is_none()) {
+            return Err(Refusal::Offline(format!("Extension {} has no phone", end.party.digits())));
+        }
+    }
+    let asked = click.ignore_do_not_call_phone || click.ignore_do_not_call_target;
+    if asked && !ctx.credential.allows(Scope::DncOverride) {
+        return Err(Refusal::Forbidden("This token may not override the do-not-call list".to_owned()));
+    }
+    origin.end.judge_number(ctx.tenant, click.ignore_do_not_call_phone, notes)?;
+    target.judge_number(ctx.tenant, click.ignore_do_not_call_target, notes)
+}
+
+fn leg_plan(
+    (leg, end): (Leg, &End<'_>),
+    click: &Click,
+    (max_dial_time, shown): (Duration, &Shown),
+    notes: &mut Notes,
+) -> LegPlan {
+    let (wants_auto_answer, field) = match leg {
+        Leg::A => (click.phone_auto_answer, "phoneautoanswer"),
+        Leg::B => (click.target_auto_answer, "targetautoanswer"),
+    };
+    let headers = if wants_auto_answer { end.auto_answer(field, notes) } else { Vec::new() };
+    // Joining two channels shows each the CALLERID of the other: so what a leg *is* must be what the
+    // other one sees, or the customer would see the agent's extension once the bridge is made.
+    let (caller, connected) = match leg {
+        Leg::A => (&shown.on_b, &shown.on_a),
+        Leg::B => (&shown.on_a, &shown.on_b),
+    };
+    LegPlan {
+        party: end.party.clone(),
+        endpoint: end.endpoint.clone(),
+        device: end.device(),
+        max_dial_time,
+        caller: caller.clone(),
+        connected: connected.clone(),
+        headers,
+    }
+}
+
+/// Refuses an extension that is offline; says what else there is to say of its state.
+fn check_device(asked: bool, end: &End<'_>, devices: &Devices, notes: &mut Notes) -> Result<(), Refusal> {
+    if !asked || matches!(end.reach, Reach::Outside) {
+        return Ok(());
+    }
+    let extension = end.party.digits();
+    let state = end.device().map_or(DeviceState::Unknown, |device| devices.state(&device));
+    let remark = match state {
+        DeviceState::Invalid | DeviceState::Unavailable => {
+            return Err(Refusal::Offline(format!("Extension {extension} is offline")));
+        }
+        DeviceState::NotInuse => return Ok(()),
+        DeviceState::Unknown => "is in an unknown state",
+        DeviceState::Inuse => "is in a call",
+        DeviceState::Busy => "is busy",
+        DeviceState::Ringing | DeviceState::Ringinuse => "is ringing",
+        DeviceState::Onhold => "has a call on hold",
+    };
+    notes.warnings.push(format!("Extension {extension} {remark}"));
+    Ok(())
 }

@@ -1,0 +1,271 @@
+//! The directory as its files make it.
+
+use proptest::prelude::*;
+
+use super::file::{FileError, export, parse, parse_with};
+use super::*;
+
+const DEMO: &str = include_str!("../../tests/lab/demo.toml");
+
+fn demo() -> Directory {
+    let file = parse(DEMO).unwrap();
+    apply(&Directory::default(), &file.tenants).unwrap()
+}
+
+/// A tenant that needs nothing else, with these lines besides.
+fn small(lines: &str) -> String {
+    format!("[[tenant]]\nid = \"t\"\nregion = \"US\"\n{lines}")
+}
+
+fn lines(directory: &Directory, text: &str) -> Vec<String> {
+    diff(directory, &parse(text).unwrap().tenants).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_demo_world_is_a_valid_directory() {
+    let directory = demo();
+    assert_eq!(directory.tenants.keys().collect::<Vec<_>>(), ["demo", "other"]);
+    let demo = directory.tenant("demo").unwrap();
+    assert_eq!(demo.agents.len(), 8);
+    assert_eq!(demo.agent_by_login_code("7777").unwrap().extension, "107");
+    assert_eq!(demo.agent_by_email("Alice@Demo.Example").unwrap().extension, "101");
+    assert!(demo.is_extension("700") && demo.is_extension("800") && !demo.is_extension("201"));
+    assert_eq!(directory.tenant("other").unwrap().limits, Limits::default());
+}
+
+#[test]
+fn secrets_in_clear_are_warned_of_and_not_repeated() {
+    let file = parse(DEMO).unwrap();
+    assert_eq!(file.warnings.len(), 5);
+    assert!(file.warnings[0].starts_with("demo: tokens[0].secret stands in the file in clear"));
+    assert!(!format!("{file:?}").contains("whsec_"));
+}
+
+#[test]
+fn a_token_opens_its_own_tenant_only() {
+    let directory = demo();
+    let (tenant, credential) = directory.credential("demo-admin").unwrap();
+    assert_eq!((tenant.id.as_str(), credential.name.as_str()), ("demo", "demo-admin"));
+    assert!(credential.allows(Scope::DncOverride));
+    let (tenant, credential) = directory.credential("other-code").unwrap();
+    assert_eq!(tenant.id, "other");
+    assert!(!credential.allows(Scope::DncOverride));
+    for wrong in ["", "demo-cod", "demo-code ", "sha256:"] {
+        assert!(directory.credential(wrong).is_none(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_document_reads_back_as_written() {
+    for tenant in demo().tenants.values() {
+        assert_eq!(&from_document(&to_document(tenant)).unwrap(), tenant.as_ref());
+    }
+    let error = from_document(r#"{"id":"t","agents":[{"extension":7}]}"#).unwrap_err();
+    assert_eq!(error.path, "agents[0].extension");
+}
+
+#[test]
+fn what_was_exported_changes_nothing_when_applied() {
+    let directory = demo();
+    let text = export(&directory).unwrap();
+    assert!(!text.contains("whsec_") && !text.contains("sha256:") && !text.contains("$argon2"), "{text}");
+    let file = parse(&text).unwrap();
+    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(diff(&directory, &file.tenants), []);
+    assert_eq!(apply(&directory, &file.tenants).unwrap(), directory);
+}
+
+#[test]
+fn a_change_is_said_in_words_and_without_secrets() {
+    let directory = demo();
+    let text = DEMO
+        .replace("device = \"PJSIP/104\"", "device = \"PJSIP/104\"\nblocked = true")
+        .replace("secret = \"demo-code\"", "secret = \"another-token\"")
+        .replace("\"+1\", \"+972\"", "\"+1\", \"+44\"")
+        .replace("agent_active = 1\n", "agent_active = 3\n")
+        .replace("extension = \"700\"", "extension = \"701\"");
+    assert_eq!(
+        lines(&directory, &text),
+        [
+            "demo: agent 104 changed: blocked false → true",
+            "demo: allowed_destinations − +972",
+            "demo: allowed_destinations + +44",
+            "demo: limits.agent_active 1 → 3",
+            "demo: service 700 removed",
+            "demo: service 701 added",
+            "demo: token demo-code changed: secret_hash changed",
+        ]
+    );
+}
+
+#[test]
+fn a_tenant_that_is_not_named_stays() {
+    let directory = demo();
+    let file = parse(&small("")).unwrap();
+    assert_eq!(lines(&directory, &small("")), ["t: added, with 0 agents and 0 tokens"]);
+    let next = apply(&directory, &file.tenants).unwrap();
+    assert_eq!(next.tenants.len(), 3);
+    assert_eq!(next.tenant("demo"), directory.tenant("demo"));
+}
+
+#[test]
+fn a_secret_without_a_value_needs_a_stored_one() {
+    let text = small("[[tenant.tokens]]\nname = \"crm\"\nscopes = [\"dial\"]\n");
+    let flaws = apply(&Directory::default(), &parse(&text).unwrap().tenants).unwrap_err();
+    assert_eq!(flaws[0].to_string(), "t: tokens[0].secret: has no value here, and none is stored");
+    let with = parse(&text.replace("scopes", "secret = \"x\"\nscopes")).unwrap();
+    let stored = apply(&Directory::default(), &with.tenants).unwrap();
+    assert_eq!(apply(&stored, &parse(&text).unwrap().tenants).unwrap(), stored);
+}
+
+#[test]
+fn a_secret_may_lie_in_a_file_of_its_own() {
+    let text = small("[[tenant.tokens]]\nname = \"crm\"\nsecret_file = \"/run/crm\"\nscopes = [\"dial\"]\n");
+    let file = parse_with(&text, |path| {
+        assert_eq!(path, "/run/crm");
+        Ok("crm-token\nsecond line".to_owned())
+    });
+    let file = file.unwrap();
+    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(file.tenants[0].tokens[0].secret_hash, Some(TokenHash::of("crm-token")));
+    let error = parse_with(&text, |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err().to_string();
+    assert!(error.starts_with("t: tokens[0].secret_file: /run/crm: "), "{error}");
+}
+
+#[test]
+fn two_tenants_cannot_answer_to_one_token() {
+    let text = small("[[tenant.tokens]]\nname = \"crm\"\nsecret = \"demo-code\"\nscopes = [\"dial\"]\n");
+    let flaws = apply(&demo(), &parse(&text).unwrap().tenants).unwrap_err();
+    assert_eq!(flaws[0].to_string(), "t: tokens[0].secret: is another token's too");
+}
+
+#[test]
+fn a_file_of_another_shape_is_refused_with_the_place() {
+    let cases = [
+        ("x =", "line 1: "),
+        ("colour = 1", "colour: is unknown here"),
+        (&small("colour = 1"), "t: colour: unknown field `colour`"),
+        (&small("duplicate_window = \"x\""), "t: duplicate_window: invalid type"),
+        (&small("[[tenant.agents]]\nextension = \"1\"\nname = 1"), "t: agents[0].name: invalid type"),
+        (&small("[[tenant.routes]]\nname = \"r\"\nendpoint = \"PJSIP/x\""), "t: routes[0].endpoint: needs {number}"),
+        (&small("[[tenant.tokens]]\nname = \"n\"\nscopes = [\"root\"]"), "t: tokens[0].scopes[0]: unknown variant"),
+        (
+            &small("[[tenant.tokens]]\nname = \"n\"\nscopes = []\nsecret = \"a\"\nsecret_hash = \"b\""),
+            "t: tokens[0]: has more than one of",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn every_flaw_is_named_by_its_field() {
+    let agent = "[[tenant.agents]]\nname = \"A\"\nemail = \"a@t.example\"\nextension = \"1\"\nlogin_code = \"9\"\n";
+    let cases = [
+        ("region = \"US\"", "region = \"USA\"", "t: region: is not a region"),
+        ("id = \"t\"", "id = \"T\"", "T: id: is not 1 to 32"),
+        ("", "time_zone = \"Mars/Base\"", "t: time_zone: is not a time zone"),
+        ("", "language = \"english\"", "t: language: is not a language"),
+        ("", "duplicate_window = 61", "t: duplicate_window: is not 0 to 60"),
+        ("", "limits.agent_active = 0", "t: limits.agent_active: is not 1 to"),
+        ("", "do_not_call = [\"2125550100\"]", "t: do_not_call[0]: is not a number with its plus"),
+        ("", "allowed_destinations = [\"1\"]", "t: allowed_destinations[0]: is not a plus"),
+        ("", "caller_id = \"+12125550100\"", "t: caller_id: is not one of caller_ids"),
+        ("", "crm_origins = [\"https://crm.example/\"]", "t: crm_origins[0]: is not an origin"),
+        ("", "cdr_url = \"ftp://x\"", "t: cdr_url: is not an http"),
+        ("", "dial_plan = 4", "t: dial_plan: is not the id"),
+        ("", "sip_trunk = \"800\"", "t: sip_trunk: is not an extension"),
+        ("", "[[tenant.dial_plans]]\nid = 1\nroute = \"r\"", "t: dial_plans[0].route: is not one of routes"),
+        ("", "[[tenant.callback_secrets]]\nname = \"a\"\nsecret = \"whsec_\"", "t: callback_secrets[0].secret: is not"),
+        ("", &format!("{agent}{}", agent.replace("\"1\"", "\"2\"")), "t: agents[1].email: is there twice"),
+        ("", &agent.replace("extension = \"1\"", "extension = \"x\""), "t: agents[0].extension: is not 1 to 16"),
+        ("", &format!("{agent}logged_in_at = \"7\""), "t: agents[0].logged_in_at: is not an agent"),
+        ("", &format!("{agent}caller_id = \"+12125550100\""), "t: agents[0].caller_id: is not one of"),
+        ("", &format!("{agent}password_hash = \"clear\""), "t: agents[0].password_hash: is not an Argon2id"),
+        (
+            "",
+            "[[tenant.tokens]]\nname = \"n\"\nsecret = \"s\"\nscopes = []\nagent = \"5\"",
+            "t: tokens[0].agent: is not an agent",
+        ),
+    ];
+    for (find, put, expected) in cases {
+        let text = if find.is_empty() { small(put) } else { small("").replace(find, put) };
+        let Err(FileError::Flaws(flaws)) = parse(&text) else { panic!("{text} was taken") };
+        assert!(flaws.iter().any(|flaw| flaw.to_string().starts_with(expected)), "{text}\n{flaws:?}");
+    }
+}
+
+#[test]
+fn duplicates_are_refused() {
+    let agent = |extension: &str, email: &str, code: &str| {
+        format!(
+            "[[tenant.agents]]\nname = \"A\"\nextension = \"{extension}\"\nemail = \"{email}\"\nlogin_code = \"{code}\"\n"
+        )
+    };
+    let first = agent("1", "a@t.example", "9");
+    let cases = [
+        (agent("1", "b@t.example", "8"), "extension"),
+        (agent("2", "A@t.example", "8"), "email"),
+        (agent("2", "b@t.example", "9"), "login_code"),
+    ];
+    for (second, field) in cases {
+        let Err(FileError::Flaws(flaws)) = parse(&small(&format!("{first}{second}"))) else { panic!("taken") };
+        assert_eq!(flaws.len(), 1);
+        assert_eq!(flaws[0].to_string(), format!("t: agents[1].{field}: is there twice"));
+    }
+}
+
+fn any_tenant() -> impl Strategy<Value = Tenant> {
+    let agents = prop::collection::btree_map("[1-9][0-9]{0,6}", ("\\PC{0,12}", any::<[bool; 4]>()), 0..6);
+    let numbers = prop::collection::btree_set("\\+1[2-9][0-9]{9}", 0..4);
+    ("[a-z]{1,8}", agents, numbers, 0..=60u32, any::<u32>()).prop_map(|(id, agents, numbers, window, rate)| {
+        let agents = agents.into_iter().map(|(extension, (name, flags))| Agent {
+            email: format!("a{extension}@t.example"),
+            name,
+            login_code: flags[0].then(|| extension.clone()),
+            logged_in_at: flags[1].then(|| extension.clone()),
+            password_hash: flags[2].then(|| Sealed::new(format!("$argon2id${extension}"))),
+            blocked: flags[3],
+            extension,
+            ..Agent::default()
+        });
+        let agents: Vec<Agent> = agents.collect();
+        let caller_ids = numbers.iter().map(|number| CallerId { number: number.clone(), ..CallerId::default() });
+        let token = |(i, agent): (usize, &Agent)| Credential {
+            name: format!("token {i}"),
+            secret_hash: Some(TokenHash::of(&format!("{id} {i}"))),
+            agent: Some(agent.extension.clone()),
+            ..Credential::default()
+        };
+        Tenant {
+            tokens: agents.iter().enumerate().map(token).collect(),
+            id: id.clone(),
+            region: "US".to_owned(),
+            caller_ids: caller_ids.collect(),
+            do_not_call: numbers.into_iter().collect(),
+            duplicate_window: window,
+            limits: Limits { token_per_minute: rate, ..Limits::default() },
+            agents,
+            ..Tenant::default()
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn exporting_and_applying_is_the_identity(tenants in prop::collection::vec(any_tenant(), 0..3)) {
+        let directory = Directory::new(tenants);
+        let file = parse(&export(&directory).unwrap()).unwrap();
+        prop_assert_eq!(diff(&directory, &file.tenants), []);
+        prop_assert_eq!(apply(&directory, &file.tenants).unwrap(), directory);
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        let _ = parse_with(&text, |_| Ok("secret".to_owned()));
+    }
+}
