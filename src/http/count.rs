@@ -17,12 +17,8 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 4] = [
-    ("voicenter", Counted::Voicenter),
-    ("api", Counted::Api),
-    ("health", Counted::Health),
-    ("other", Counted::Other),
-];
+const DOORS: [(&str, Counted); 4] =
+    [("voicenter", Counted::Voicenter), ("api", Counted::Api), ("health", Counted::Health), ("other", Counted::Other)];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// Answers, counted.

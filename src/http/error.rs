@@ -70,7 +70,9 @@ impl ApiError {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "urn:dialbridge:too-large", "Too large"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "urn:dialbridge:too-slow", "Too slow"),
             Self::Impossible(_) => (StatusCode::UNPROCESSABLE_ENTITY, "urn:dialbridge:impossible", "Impossible"),
-            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "urn:dialbridge:too-many-requests", "Too many requests"),
+            Self::TooMany(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "urn:dialbridge:too-many-requests", "Too many requests")
+            }
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "urn:dialbridge:unavailable", "Unavailable"),
         }
     }

@@ -47,9 +47,7 @@ mod tests {
 
     #[test]
     fn a_prefetch_is_told_by_any_of_its_headers() {
-        for (name, value) in
-            [("sec-purpose", "prefetch;prerender"), ("Purpose", "Prefetch"), ("x-moz", "prefetch")]
-        {
+        for (name, value) in [("sec-purpose", "prefetch;prerender"), ("Purpose", "Prefetch"), ("x-moz", "prefetch")] {
             let mut headers = HeaderMap::new();
             headers.insert(axum::http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
             assert!(matches!(judge(&Method::GET, &headers, &[Method::GET]), Meant::Prefetch), "{name}");

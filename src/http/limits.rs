@@ -28,8 +28,8 @@ impl Rate {
     /// `burst` at once, `per_minute` in the long run; none at all where either is zero.
     pub(super) fn per_minute(burst: u32, per_minute: u32) -> Self {
         match per_minute {
-            0 => Self { burst: 0, every: Duration::from_secs(60) },
-            _ => Self { burst, every: Duration::from_secs(60) / per_minute },
+            0 => Self { burst: 0, every: Duration::from_mins(1) },
+            _ => Self { burst, every: Duration::from_mins(1) / per_minute },
         }
     }
 

@@ -94,7 +94,9 @@ pub async fn serve(listener: Listener, router: Router, crowd: Arc<Crowd>, stop: 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit(&mut connections, Arrival { stream, peer, crowd: &crowd, router: &router, stop: &stop }),
+            Ok((stream, peer)) => {
+                admit(&mut connections, Arrival { stream, peer, crowd: &crowd, router: &router, stop: &stop });
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_REST).await;
@@ -124,7 +126,7 @@ fn admit(connections: &mut JoinSet<()>, arrival: Arrival<'_>) {
         turn_away(&arrival.stream);
         return;
     };
-    let talk = Talk { router: arrival.router.clone(), peer: arrival.peer, stop: arrival.stop.clone(), _place: place };
+    let talk = Talk { router: arrival.router.clone(), peer: arrival.peer, stop: arrival.stop.clone(), place };
     match arrival.stream {
         Accepted::Tcp(stream) => drop(connections.spawn(talk.plain(stream))),
         Accepted::Tls(stream, tls) => drop(connections.spawn(talk.encrypted(stream, tls))),
@@ -143,11 +145,11 @@ fn turn_away(stream: &Accepted) {
 }
 
 /// One connection's conversation.
-struct Talk {
-    router: Router,
-    peer: Peer,
-    stop: CancellationToken,
-    _place: Place,
+pub(super) struct Talk {
+    pub(super) router: Router,
+    pub(super) peer: Peer,
+    pub(super) stop: CancellationToken,
+    pub(super) place: Place,
 }
 
 impl Talk {
@@ -166,12 +168,15 @@ impl Talk {
         }
     }
 
-    async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    /// Speaks until one side ends it.
+    pub(super) async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let _place = self.place;
         let pace = Pace::default();
         let (router, peer, busy) = (self.router.clone(), self.peer, pace.clone());
         let service = service_fn(move |request| {
             let hold = busy.hold();
-            answer(router.clone(), peer, request).map(move |response| Ok::<_, Infallible>(response.map(|b| hold.over(b))))
+            answer(router.clone(), peer, request)
+                .map(move |response| Ok::<_, Infallible>(response.map(|b| hold.over(b))))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -195,7 +200,7 @@ impl Talk {
 
 /// One request's answer, whatever happens on the way to it.
 async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
-    if request.uri().to_string().len() > MAX_URI {
+    if request.uri().path_and_query().map_or(0, |uri| uri.as_str().len()) > MAX_URI {
         return StatusCode::URI_TOO_LONG.into_response();
     }
     request.extensions_mut().insert(peer);
