@@ -1,0 +1,110 @@
+//! `/v1/calls/{id}`: one call, what happened to it, and its recording. Another tenant's call is no
+//! call at all.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::call::{CallId, Recording};
+use crate::http::api::Reader;
+use crate::http::error::ApiError;
+use crate::http::{NoAudio, Shared};
+use crate::report::record::CallRecord;
+use crate::report::sentence;
+use crate::store::{Entry, Snapshot};
+
+/// `GET /v1/calls/{id}`
+pub(in crate::http) async fn show(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Json<CallRecord>, ApiError> {
+    let call = find(&shared, &reader, &id).await?;
+    Ok(Json(CallRecord::new(&call.request, &call.journal)))
+}
+
+/// One line of `GET /v1/calls/{id}/events`.
+#[derive(Serialize)]
+struct EventView {
+    at: String,
+    sequence: u32,
+    event: serde_json::Value,
+    text: String,
+}
+
+#[derive(Serialize)]
+pub(in crate::http) struct Events {
+    data: Vec<EventView>,
+    /// Why it ended, in words; null before that.
+    ending: Option<String>,
+}
+
+/// `GET /v1/calls/{id}/events`
+pub(in crate::http) async fn events(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Json<Events>, ApiError> {
+    let call = find(&shared, &reader, &id).await?;
+    let ledger = shared.ports.store.ledger(call.request.id).await?;
+    let ending = sentence::ending(&call.request, &call.journal);
+    Ok(Json(Events { data: ledger.iter().map(|entry| view(&call, entry)).collect(), ending }))
+}
+
+fn view(call: &Snapshot, entry: &Entry) -> EventView {
+    EventView {
+        at: entry.at.to_string(),
+        sequence: entry.sequence,
+        event: serde_json::to_value(&entry.event).unwrap_or_default(),
+        text: sentence::sentence(&entry.event, &call.request),
+    }
+}
+
+/// `GET /v1/calls/{id}/recording`: the WAV file, passed on as it comes from Asterisk.
+pub(in crate::http) async fn recording(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let call = find(&shared, &reader, &id).await?;
+    let id = call.request.id;
+    match call.journal.recording {
+        Recording::None | Recording::Failed => return Err(ApiError::NotFound),
+        Recording::Running => return Err(ApiError::Conflict("the call is still being recorded".to_owned())),
+        Recording::Kept => {}
+    }
+    let audio = shared.ports.recordings.fetch(id).await.map_err(|why| match why {
+        NoAudio::NotFound => ApiError::NotFound,
+        NoAudio::Unavailable => ApiError::Unavailable(why.to_string()),
+    })?;
+    let mut response = Body::from_stream(audio.bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("audio/wav"));
+    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"{id}.wav\"")) {
+        headers.insert(CONTENT_DISPOSITION, name);
+    }
+    if let Some(length) = audio.length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(response)
+}
+
+async fn find(shared: &Shared, reader: &Reader, id: &str) -> Result<Snapshot, ApiError> {
+    let id: CallId = id.parse().map_err(|_| ApiError::NotFound)?;
+    let tenants: Vec<String> = match reader {
+        Reader::Caller(caller) => vec![caller.tenant.id.clone()],
+        Reader::Administrator => shared.ports.directory.load().tenants.keys().cloned().collect(),
+    };
+    for tenant in tenants {
+        if let Some(call) = shared.ports.store.call(&tenant, id).await? {
+            return Ok(call);
+        }
+    }
+    Err(ApiError::NotFound)
+}

@@ -1,0 +1,68 @@
+//! Who is at the other end: the peer of the socket, and the client behind a trusted proxy.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Over TCP, from this address.
+    Address(IpAddr),
+    /// Over the Unix socket.
+    Local,
+}
+
+/// The client's own address. `X-Forwarded-For` is believed only as far as trusted proxies wrote it:
+/// read from its end, the first address that is no trusted proxy is the client.
+pub(super) fn address(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Peer {
+    let Peer::Address(peer) = peer else { return peer };
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut client = peer;
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let chain: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
+    for hop in chain.iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+    }
+    Peer::Address(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> Peer {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        address(Peer::Address(peer.parse().unwrap()), &headers, &["10.0.0.0/8".parse().unwrap()])
+    }
+
+    fn at(text: &str) -> Peer {
+        Peer::Address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_stranger_cannot_say_who_it_is() {
+        assert_eq!(seen("198.51.100.7", &["192.0.2.1"]), at("198.51.100.7"));
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_who_its_client_is() {
+        assert_eq!(seen("10.0.0.1", &["192.0.2.1"]), at("192.0.2.1"));
+        assert_eq!(seen("10.0.0.1", &["192.0.2.1, 10.0.0.2"]), at("192.0.2.1"));
+        assert_eq!(seen("10.0.0.1", &["192.0.2.1", "10.0.0.2"]), at("192.0.2.1"));
+    }
+
+    #[test]
+    fn what_the_client_itself_forwarded_is_not_believed() {
+        assert_eq!(seen("10.0.0.1", &["203.0.113.9, 192.0.2.1"]), at("192.0.2.1"));
+        assert_eq!(seen("10.0.0.1", &["nonsense"]), at("10.0.0.1"));
+    }
+}

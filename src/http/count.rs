@@ -1,0 +1,58 @@
+//! How many requests were answered, by door and by class of status: read when metrics are scraped.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::http::StatusCode;
+
+/// The parts of the HTTP side that are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The Voicenter door.
+    Voicenter,
+    /// The native API.
+    Api,
+    /// Health and readiness.
+    Health,
+    /// Paths that are nobody's.
+    Other,
+}
+
+const DOORS: [(&str, Counted); 4] =
+    [("voicenter", Counted::Voicenter), ("api", Counted::Api), ("health", Counted::Health), ("other", Counted::Other)];
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// Answers, counted.
+#[derive(Debug, Default)]
+pub struct HttpCounters {
+    answers: [[AtomicU64; CLASSES.len()]; DOORS.len()],
+}
+
+impl HttpCounters {
+    /// Counts one answer.
+    pub(super) fn count(&self, door: Counted, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).saturating_sub(2).min(CLASSES.len() - 1);
+        self.answers[door as usize][class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Door, class of status (`2xx` …) and number of answers, for all of them.
+    pub fn read(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
+        DOORS.into_iter().flat_map(move |(name, door)| {
+            let classes = CLASSES.into_iter().zip(&self.answers[door as usize]);
+            classes.map(move |(class, count)| (name, class, count.load(Ordering::Relaxed)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_counted_under_its_door_and_class() {
+        let counters = HttpCounters::default();
+        counters.count(Counted::Voicenter, StatusCode::OK);
+        counters.count(Counted::Other, StatusCode::NOT_FOUND);
+        let counted: Vec<_> = counters.read().filter(|(_, _, count)| *count > 0).collect();
+        assert_eq!(counted, [("voicenter", "2xx", 1), ("other", "4xx", 1)]);
+    }
+}

@@ -1,0 +1,289 @@
+//! A daemon's HTTP side with a fake engine and a store in memory.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::call::CallId;
+use crate::clock::Clock;
+use crate::device::{DeviceState, Devices};
+use crate::directory::{Directory, file};
+use crate::engine::{DoorOrder, Engine, Receipt};
+use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
+use crate::link::LinkState;
+use crate::store::{
+    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+};
+use crate::timestamp::Timestamp;
+
+const DIRECTORY: &str = include_str!("directory.toml");
+pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
+pub(super) const FIRST: CallId = CallId::from_bits(1);
+
+/// An answer, read whole.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    /// `ERRORCODE` and `ERRORMESSAGE`, of either format.
+    pub(super) fn verdict(&self) -> (i64, String) {
+        if self.body.starts_with('{') {
+            let json = self.json();
+            return (json["ERRORCODE"].as_i64().unwrap(), json["ERRORMESSAGE"].as_str().unwrap().to_owned());
+        }
+        let strings: Vec<&str> =
+            self.body.split("<string>").skip(1).filter_map(|s| s.split("</string>").next()).collect();
+        (strings[0].parse().unwrap(), strings[1].to_owned())
+    }
+}
+
+/// Time gone by, simulated where the test's is.
+pub(super) struct Watch(Clock, Timestamp);
+
+impl Watch {
+    pub(super) fn start() -> Self {
+        let clock = Clock::start();
+        Self(clock, clock.now())
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.now().since(self.1)
+    }
+}
+
+/// What the engine of a test does with an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EngineDoes {
+    Accept,
+    SayDuplicate,
+    SayAgentBusy,
+    Nothing,
+}
+
+pub(super) struct Rig {
+    pub(super) doors: Doors,
+    pub(super) ari: watch::Sender<LinkState>,
+    pub(super) ami: watch::Sender<LinkState>,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) directory: Arc<ArcSwap<Directory>>,
+    pub(super) counters: Arc<HttpCounters>,
+    pub(super) stopping: CancellationToken,
+    pub(super) orders: Arc<Mutex<Vec<DoorOrderSeen>>>,
+    pub(super) peer: Peer,
+}
+
+/// What reached the engine.
+#[derive(Debug)]
+pub(super) enum DoorOrderSeen {
+    Submit(Box<crate::dial::policy::Admission>),
+    Terminate(crate::engine::Termination),
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        Self::with(EngineDoes::Accept)
+    }
+
+    pub(super) fn with(engine_does: EngineDoes) -> Self {
+        let (orders, inbox) = mpsc::channel(16);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(engine(inbox, Arc::clone(&seen), engine_does));
+        let (ari, ari_link) = watch::channel(up("websocket"));
+        let (ami, manager_link) = watch::channel(up("ami"));
+        let directory = file::parse(DIRECTORY).unwrap_or_else(|error| panic!("{error}"));
+        let directory = Arc::new(ArcSwap::from_pointee(Directory::new(directory.tenants)));
+        let store = Arc::new(MemoryStore::default());
+        let counters = Arc::new(HttpCounters::default());
+        let stopping = CancellationToken::new();
+        let ports = Ports {
+            engine: Engine::new(orders),
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            directory: Arc::clone(&directory),
+            devices: watch::channel(Arc::new(devices())).1,
+            ari: ari_link,
+            ami: manager_link,
+            clock: Clock::start(),
+            public_url: "http://127.0.0.1:8080".into(),
+            trusted_proxies: Arc::new([]),
+            callback_check: Arc::new(|url| {
+                if url.contains("//127.0.0.1:8091/") { Ok(()) } else { Err("leads to a forbidden address".to_owned()) }
+            }),
+            recordings: Arc::new(OneRecording),
+            metrics: Arc::new(|| "# HELP x y\n# TYPE x gauge\nx 1\n".to_owned()),
+            counters: Arc::clone(&counters),
+            stopping: stopping.clone(),
+        };
+        let peer = Peer::Address("192.0.2.7".parse().unwrap());
+        let doors = Doors::new(ports);
+        Self { doors, ari, ami, store, directory, counters, stopping, orders: seen, peer }
+    }
+
+    /// Sends a request to the public router.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_to(self.doors.public(), request).await
+    }
+
+    pub(super) async fn send_to(&self, router: Router, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(self.peer);
+        let response = router.oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// A click by GET.
+    pub(super) async fn click(&self, query: &str) -> Answer {
+        self.send(get(&format!("{DOOR}?{query}"))).await
+    }
+
+    /// Every order that has reached the engine.
+    pub(super) fn seen(&self) -> Vec<DoorOrderSeen> {
+        std::mem::take(&mut *self.orders.lock().unwrap())
+    }
+
+    /// The only order that has reached the engine, a call.
+    pub(super) fn call(&self) -> crate::call::CallRequest {
+        match self.seen().as_mut_slice() {
+            [DoorOrderSeen::Submit(admission)] => admission.request.clone(),
+            other => panic!("not one call: {other:?}"),
+        }
+    }
+}
+
+pub(super) fn get(uri: &str) -> Request<Body> {
+    Request::get(uri).body(Body::empty()).unwrap()
+}
+
+pub(super) fn post(content_type: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(DOOR).header("content-type", content_type).body(body.into()).unwrap()
+}
+
+pub(super) fn up(transport: &'static str) -> LinkState {
+    LinkState::Up { version: "22.10.1".to_owned(), transport }
+}
+
+fn devices() -> Devices {
+    let mut devices = Devices::default();
+    devices.set("PJSIP/101", DeviceState::NotInuse);
+    devices.set("PJSIP/102", DeviceState::Unavailable);
+    devices
+}
+
+async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOrderSeen>>>, does: EngineDoes) {
+    let mut unanswered = Vec::new();
+    while let Some(order) = inbox.recv().await {
+        match order {
+            DoorOrder::Submit(admission, reply) => {
+                let receipt = match does {
+                    EngineDoes::Accept => Receipt::Accepted(admission.request.id),
+                    EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
+                    EngineDoes::SayAgentBusy => Receipt::AgentBusy(FIRST),
+                    EngineDoes::Nothing => {
+                        unanswered.push(reply);
+                        continue;
+                    }
+                };
+                seen.lock().unwrap().push(DoorOrderSeen::Submit(admission));
+                reply.send(Ok(receipt)).unwrap();
+            }
+            DoorOrder::Terminate(which, reply) => {
+                let newest = (does == EngineDoes::Accept).then_some(FIRST);
+                seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
+                reply.send(Ok(newest)).unwrap();
+            }
+        }
+    }
+}
+
+struct OneRecording;
+
+#[async_trait]
+impl Recordings for OneRecording {
+    async fn fetch(&self, call: CallId) -> Result<Audio, NoAudio> {
+        if call != FIRST {
+            return Err(NoAudio::NotFound);
+        }
+        let pieces = ["RIFF", "wave"].map(|piece| io::Result::Ok(piece.into()));
+        Ok(Audio { length: Some(8), bytes: Box::pin(futures_util::stream::iter(pieces)) })
+    }
+}
+
+/// A store in memory: only what the HTTP side asks of one.
+#[derive(Default)]
+pub(super) struct MemoryStore {
+    pub(super) calls: Mutex<Vec<Snapshot>>,
+    pub(super) ledger: Mutex<Vec<Entry>>,
+    pub(super) documents: Mutex<Vec<TenantDocument>>,
+    pub(super) audit: Mutex<Vec<AuditLine>>,
+    pub(super) broken: Mutex<bool>,
+}
+
+impl MemoryStore {
+    fn well(&self) -> Result<(), StoreError> {
+        if *self.broken.lock().unwrap() { Err(StoreError::Unavailable("full".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, _: &Batch) -> Result<(), StoreError> {
+        unreachable!("doors commit nothing")
+    }
+    async fn active_calls(&self) -> Result<Vec<Snapshot>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn calls_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
+        self.well()?;
+        let calls = self.calls.lock().unwrap();
+        Ok(calls.iter().find(|call| call.request.id == id && call.request.tenant == tenant).cloned())
+    }
+    async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.ledger.lock().unwrap().clone())
+    }
+    async fn claim(&self, _: Timestamp, _: Duration, _: u32) -> Result<Vec<Due>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn settle(&self, _: &str, _: &Attempt, _: &Settlement) -> Result<(), StoreError> {
+        unreachable!("doors settle nothing")
+    }
+    async fn release(&self, _: &[String]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+    async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
+        Ok(OutboxStats::default())
+    }
+    async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
+        Ok(self.documents.lock().unwrap().clone())
+    }
+    async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError> {
+        self.well()?;
+        self.documents.lock().unwrap().extend_from_slice(documents);
+        self.audit.lock().unwrap().extend_from_slice(audit);
+        Ok(())
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.well()
+    }
+}
