@@ -136,4 +136,3 @@ fn tell(call: CallId, verdict: Verdict, inbox: &Inbox) {
         Verdict::Silence | Verdict::Again | Verdict::Look(..) => {}
     }
 }
-

@@ -174,7 +174,9 @@ impl Keeper {
         };
         match end {
             End::Refused => error!(wait.s = wait.as_secs(), "ari: Asterisk refuses our user or password"),
-            End::Replaced => error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by"),
+            End::Replaced => {
+                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by")
+            }
             End::Lost(why) if was_up => warn!(%why, "ari link down"),
             End::Lost(why) => debug!(%why, "ari link still down"),
         }

@@ -140,9 +140,9 @@ pub fn decode(text: &str) -> Result<Message<'_>, serde_json::Error> {
         "StasisStart" => line(&serde_json::from_str(text)?, |_| Some(LineEvent::Entered)),
         "ChannelStateChange" => line(&serde_json::from_str(text)?, state_change),
         "ChannelHangupRequest" => line(&serde_json::from_str(text)?, hangup_request),
-        "ChannelDestroyed" => line(&serde_json::from_str(text)?, |event| {
-            Some(LineEvent::Gone(Gone::Destroyed(cause(event))))
-        }),
+        "ChannelDestroyed" => {
+            line(&serde_json::from_str(text)?, |event| Some(LineEvent::Gone(Gone::Destroyed(cause(event)))))
+        }
         "Dial" => dial(&serde_json::from_str(text)?),
         "BridgeBlindTransfer" | "BridgeAttendedTransfer" => transfer(&serde_json::from_str(text)?),
         "RecordingFinished" => recording(&serde_json::from_str(text)?, RecordingEvent::Finished),

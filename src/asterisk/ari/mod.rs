@@ -29,13 +29,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub use self::http::SetupError;
+use self::http::{Connection, Target};
+use self::inbox::Inbox;
+use self::lane::{Yard, refuse};
 pub use self::link::Driver;
 use self::link::Keeper;
 pub use self::probe::{Probe, ProbeError, probe};
 pub use self::recording::{RecordingError, StoredRecording};
-use self::http::{Connection, Target};
-use self::inbox::Inbox;
-use self::lane::{Yard, refuse};
 use crate::call::{CallId, Order};
 use crate::clock::Clock;
 use crate::config::AriConfig;

@@ -92,7 +92,8 @@ pub async fn probe(config: &AriConfig) -> Result<Probe, ProbeError> {
     if let Ok(body) = get(&mut control, "applications").await {
         let taken = serde_json::from_slice::<Vec<Application>>(&body).unwrap_or_default();
         if taken.iter().any(|application| application.name == config.app) {
-            warnings.push(format!("the application {} is in use now: by a running daemon, or by a stranger", config.app));
+            warnings
+                .push(format!("the application {} is in use now: by a running daemon, or by a stranger", config.app));
         }
     }
     Ok(Probe { version: about.system.version, startup_time: about.status.startup_time, transport, warnings })

@@ -91,9 +91,9 @@ pub fn requests(order: &Order, app: &str) -> Vec<Request> {
     let request = &*order.request;
     let bridge = format!("bridges/{}", bridge_name(request.id));
     match order.command {
-        Command::CreateBridge => vec![
-            Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id)),
-        ],
+        Command::CreateBridge => {
+            vec![Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id))]
+        }
         Command::Create(leg) => vec![create(request, leg, app)],
         Command::JoinAndDial(leg) => vec![
             Request::new(Method::Post, format!("{bridge}/addChannel")).with("channel", channel_name(request.id, leg)),
