@@ -1,6 +1,7 @@
 //! Phones and what state they are in, as Asterisk reports it. Pure: the table is filled by a link.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,16 @@ impl DeviceState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Devices {
     states: BTreeMap<String, DeviceState>,
+    contacts: BTreeMap<String, Contact>,
+}
+
+/// What was last heard of the address at which a phone can be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// Whether it answers; `None` where nobody has asked it yet.
+    pub reachable: Option<bool>,
+    /// How long its last answer took.
+    pub round_trip: Option<Duration>,
 }
 
 impl Devices {
@@ -67,6 +78,16 @@ impl Devices {
     /// Sets the state of one device.
     pub fn set(&mut self, device: &str, state: DeviceState) {
         self.states.insert(device.to_owned(), state);
+    }
+
+    /// What was heard of a device's address since the link came up; nothing unless it changed.
+    pub fn contact(&self, device: &str) -> Option<Contact> {
+        self.contacts.get(device).copied()
+    }
+
+    /// Sets what was heard of a device's address.
+    pub fn set_contact(&mut self, device: &str, contact: Contact) {
+        self.contacts.insert(device.to_owned(), contact);
     }
 
     /// All devices with their states, sorted by name.
