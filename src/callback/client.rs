@@ -125,7 +125,7 @@ impl Client {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err(error)) => why = format!("connect: {error}"),
-                Err(_) => why = "connect: no answer in time".to_owned(),
+                Err(_) => "connect: no answer in time".clone_into(&mut why),
             }
         }
         Err(why)

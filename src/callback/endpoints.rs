@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::store::Room;
 use crate::timestamp::Timestamp;
 
-const WINDOW: Duration = Duration::from_secs(5 * 60);
+const WINDOW: Duration = Duration::from_mins(5);
 const OPEN: Duration = Duration::from_secs(30);
 /// Fewer attempts say nothing.
 const ENOUGH: usize = 10;
