@@ -23,7 +23,7 @@ const DELAYS: [u64; 11] =
     [5, 30, 2 * 60, 10 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
 const JITTER: f64 = 0.2;
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// What an attempt met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,8 +231,8 @@ mod tests {
     #[test]
     fn a_receiver_cannot_use_up_the_schedule_by_asking_for_haste() {
         assert_eq!(after(&asking(429, "1"), attempt(6)), Some(Duration::from_secs(1)));
-        assert_eq!(after(&asking(429, "1"), attempt(7)), Some(Duration::from_secs(5 * 3600)));
-        assert_eq!(after(&asking(429, "36000"), attempt(7)), Some(Duration::from_secs(36_000)), "later is fine");
+        assert_eq!(after(&asking(429, "1"), attempt(7)), Some(Duration::from_hours(5)));
+        assert_eq!(after(&asking(429, "36000"), attempt(7)), Some(Duration::from_hours(10)), "later is fine");
     }
 
     proptest! {

@@ -17,3 +17,4 @@ mod outcomes;
 mod rig;
 mod tidy;
 mod timers;
+mod webhooks;

@@ -125,6 +125,7 @@ fn a_v4_address_is_blocked_in_every_spelling() {
     }
 }
 
+#[expect(clippy::many_single_char_names, reason = "the four octets, as everybody calls them")]
 fn spellings(ip: Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = ip.octets();
     let n = u32::from(ip);
