@@ -15,7 +15,7 @@ use dialbridge::telemetry::LineCounts;
 use dialbridge::timestamp::Timestamp;
 
 /// Every metric there is, each with a sample.
-fn everything() -> String {
+pub(crate) fn everything() -> String {
     let metrics = Metrics::new(Timestamp::from_millis(0)).expect("names differ");
     let second = Duration::from_secs(1);
     let milestones = [
