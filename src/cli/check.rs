@@ -6,6 +6,7 @@ use std::fs;
 
 use super::{Exit, Outcome, Program, Reached};
 use crate::config::{Config, Source};
+use crate::directory;
 
 /// The oldest Asterisk without published flaws that concern us; they are told as advisories there.
 const SOUND: [u32; 3] = [22, 10, 1];
@@ -56,9 +57,14 @@ impl Findings {
             return self.line("directory", "none", "no seed; the store's own counts");
         };
         let place = path.display();
-        let table = fs::read_to_string(path).map_err(|error| error.to_string());
-        match table.and_then(|text| text.parse::<toml::Table>().map_err(|error| error.message().to_owned())) {
-            Ok(_) => self.line("directory", "ok", &place.to_string()),
+        let text = fs::read_to_string(path).map_err(|error| error.to_string());
+        match text.and_then(|text| directory::file::parse(&text).map_err(|error| error.to_string())) {
+            Ok(file) => {
+                let agents: usize = file.tenants.iter().map(|tenant| tenant.agents.len()).sum();
+                let size = format!("{place}: {} tenants, {agents} agents", file.tenants.len());
+                self.line("directory", "ok", &size);
+                self.cautions.extend(file.warnings);
+            }
             Err(why) => {
                 self.is_broken = true;
                 self.line("directory", "BROKEN", &format!("{place}: {why}"));
@@ -165,6 +171,16 @@ mod tests {
         let outcome = check("[http]\nlisten_on = 1\n", program(away::<AriConfig>), Tolerance::Patient).await;
         assert_eq!(outcome.exit, Exit::Configuration);
         assert!(outcome.complaint.contains("listen_on"), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn a_seed_that_cannot_be_applied_is_broken_configuration() {
+        let seed = tempfile::NamedTempFile::new().unwrap();
+        fs::write(seed.path(), "[[tenant]]\nid = 'demo'\nagentz = []\n").unwrap();
+        let file = format!("{SOUND_FILE}[directory]\nseed = '{}'\n", seed.path().display());
+        let outcome = check(&file, program(reached), Tolerance::Patient).await;
+        assert_eq!(outcome.exit, Exit::Configuration);
+        assert!(outcome.output.contains("BROKEN") && outcome.output.contains("agentz"), "{}", outcome.output);
     }
 
     #[test]

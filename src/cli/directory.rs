@@ -1,6 +1,7 @@
 //! `dialbridge directory`: what the running daemon knows, and what a file would make of it.
 //!
-//! The daemon's own store is never opened: its API decides, and says what changes.
+//! The daemon's own store is never opened: its API decides, and says what changes. Files of secrets
+//! that a directory file names are read here, by whoever runs the command: the daemon opens none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::Subcommand;
 use hyper::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::socket::{self, Ask};
 use super::{Exit, Outcome};
+use crate::directory::file::DirectoryFile;
+use crate::directory::{self, Tenant};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,13 +35,17 @@ pub(super) enum Command {
     },
 }
 
-/// What the daemon answers to a file.
+/// What the daemon answers to a file. Its warnings are about the text that was sent, not about the file.
 #[derive(Debug, Deserialize)]
 struct Answer {
     changes: Vec<String>,
-    #[serde(default)]
-    warnings: Vec<String>,
     applied: bool,
+}
+
+/// The directory file with every secret in its place.
+#[derive(Serialize)]
+struct Settled {
+    tenant: Vec<Tenant>,
 }
 
 /// Does what the command says.
@@ -56,21 +63,26 @@ pub(super) async fn run(socket: &Path, command: Command) -> Outcome {
 }
 
 async fn send(socket: &Path, file: &Path, (method, path): (Method, &str)) -> Outcome {
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) => return Outcome::failed(Exit::Failed, format!("{}: {error}", file.display())),
+    let (text, warnings) = match settled(file) {
+        Ok(settled) => settled,
+        Err(error) => return Outcome::failed(Exit::Failed, format!("{}: {error:#}", file.display())),
     };
     match socket::ask(socket, order(method, path, text)).await {
-        Ok(answer) => told(&answer),
+        Ok(answer) => told(&answer, &warnings),
         Err(outcome) => outcome,
     }
+}
+
+fn settled(file: &Path) -> anyhow::Result<(String, Vec<String>)> {
+    let DirectoryFile { tenants, warnings } = directory::file::parse(&fs::read_to_string(file)?)?;
+    Ok((toml::to_string(&Settled { tenant: tenants })?, warnings))
 }
 
 fn order(method: Method, path: &str, body: String) -> Ask {
     Ask { method, path: path.to_owned(), body }
 }
 
-fn told(answer: &Bytes) -> Outcome {
+fn told(answer: &Bytes, warnings: &[String]) -> Outcome {
     let Ok(answer) = serde_json::from_slice::<Answer>(answer) else {
         return Outcome::failed(Exit::Failed, "the daemon's answer cannot be read; is it of another version?");
     };
@@ -83,7 +95,7 @@ fn told(answer: &Bytes) -> Outcome {
         (false, true) => format!("Applied: {count}."),
         (false, false) => format!("Would be applied: {count}."),
     };
-    let warnings = answer.warnings.iter().map(|warning| format!("warning: {warning}"));
+    let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
     let lines: Vec<String> = warnings.chain(answer.changes).chain([sum, String::new()]).collect();
     Outcome::done(lines.join("\n"))
 }
@@ -104,7 +116,7 @@ mod tests {
     use super::*;
 
     async fn apply(Query(query): Query<Value>, body: String) -> Json<Value> {
-        assert_eq!(body, "[[tenant]]\nid = 'demo'\n");
+        assert!(body.contains("sha256:") && !body.contains("a-token-of-mine"), "{body}");
         Json(json!({ "changes": ["demo: added"], "warnings": [], "applied": query["dry_run"] == "false" }))
     }
 
@@ -116,7 +128,11 @@ mod tests {
     async fn against_a_daemon(commands: impl AsyncFnOnce(&Path, PathBuf)) {
         let directory = tempfile::tempdir().unwrap();
         let (socket, file) = (directory.path().join("admin.sock"), directory.path().join("demo.toml"));
-        fs::write(&file, "[[tenant]]\nid = 'demo'\n").unwrap();
+        let token = directory.path().join("token");
+        fs::write(&token, "a-token-of-mine\n").unwrap();
+        let tokens =
+            format!("[[tenant.tokens]]\nname = 'crm'\nscopes = ['dial']\nsecret_file = '{}'\n", token.display());
+        fs::write(&file, format!("[[tenant]]\nid = 'demo'\nregion = 'US'\n{tokens}")).unwrap();
         let router = Router::new()
             .route("/v1/directory", put(apply).merge(get(|| async { "[[tenant]]\n" })))
             .route("/v1/directory/check", post(broken));
@@ -160,6 +176,15 @@ mod tests {
             assert_eq!(outcome, Outcome::failed(Exit::Failed, "Impossible: line 1: no"));
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_flaw_that_shows_here_is_told_without_asking() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "[[tenant]]\nid = 'demo'\nregion = 'Atlantis'\n").unwrap();
+        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Check { file: file.path().to_owned() }).await;
+        assert_eq!(outcome.exit, Exit::Failed);
+        assert!(outcome.complaint.contains("demo: region"), "{outcome:?}");
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ mod crash;
 mod metrics;
 mod operation;
 mod outcomes;
+mod readme;
 mod rig;
 mod tidy;
 mod timers;

@@ -1,7 +1,6 @@
 //! What Prometheus itself says of our metrics.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -14,8 +13,10 @@ use dialbridge::switchboard::{Milestone, Switchboard};
 use dialbridge::telemetry::LineCounts;
 use dialbridge::timestamp::Timestamp;
 
+use crate::lab::provision::Roots;
+
 /// Every metric there is, each with a sample.
-fn everything() -> String {
+pub(crate) fn everything() -> String {
     let metrics = Metrics::new(Timestamp::from_millis(0)).expect("names differ");
     let second = Duration::from_secs(1);
     let milestones = [
@@ -39,27 +40,16 @@ fn everything() -> String {
     })
 }
 
-/// The one in the path, or the one that the lab has fetched.
-fn promtool() -> Command {
-    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join(".lab/roots/tools/run");
-    let is_installed = Command::new("promtool").arg("--version").stderr(Stdio::null()).stdout(Stdio::null()).status();
-    if is_installed.is_ok() || !lab.exists() {
-        return Command::new("promtool");
-    }
-    let mut command = Command::new(lab);
-    command.arg("usr/bin/promtool");
-    command
-}
-
 #[test]
 fn promtool_finds_nothing_to_say() {
-    let spawned = promtool()
-        .args(["check", "metrics"])
+    let (run, promtool) = Roots::tool("promtool");
+    let spawned = Command::new(run)
+        .args([promtool.as_str(), "check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut promtool = spawned.expect("promtool is there (Debian's prometheus, or tests/lab/provision.sh tools)");
+    let mut promtool = spawned.expect("tests/lab/provision.sh has fetched promtool");
     promtool.stdin.take().expect("piped").write_all(everything().as_bytes()).expect("it reads");
     let output = promtool.wait_with_output().expect("it ends");
     let said = [output.stdout, output.stderr].concat();
