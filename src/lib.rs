@@ -78,6 +78,7 @@ pub mod callback;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod device;
 pub mod dial;
 pub mod directory;

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use dialbridge::cli::{self, Program};
+use dialbridge::daemon;
 
 fn main() -> ExitCode {
     cli::main(Program {
-        serve: |_| Box::pin(async { anyhow::bail!("the daemon is not built in") }),
-        probe_ari: |_| Box::pin(async { Err("the link is not built in".to_owned()) }),
-        probe_ami: |_| Box::pin(async { Err("the link is not built in".to_owned()) }),
+        serve: |start| Box::pin(daemon::serve(start)),
+        probe_ari: |config| Box::pin(daemon::probe_ari(config)),
+        probe_ami: |config| Box::pin(daemon::probe_ami(config)),
     })
 }

@@ -1,19 +1,18 @@
 //! What is measured, for Prometheus.
 //!
 //! One struct; the doc comment of each metric is its help text. Calls are recorded from the engine's
-//! turns, callbacks from their worker, and nowhere else; what others count for themselves (doors,
-//! links, outbox, log) is read when somebody scrapes, see [`Observed`].
+//! turns and nowhere else; what others count for themselves (doors, links, callbacks, outbox, log) is read when somebody scrapes, see [`Observed`].
 //! Labels are closed sets, never an id, a number or a URL.
 //!
 //! A turn and a scrape exclude each other, so at every scrape
 //! `accepted + adopted = ended + active`, calls of all kinds summed up.
 
+mod callbacks;
 mod family;
 mod observed;
 mod process;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
@@ -31,8 +30,6 @@ pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 const WAITS: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0];
 /// Buckets for writes to disk, in seconds.
 const WRITES: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-/// Buckets for callbacks, which are tried for days, in seconds.
-const DELIVERIES: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0, 3600.0, 21600.0, 86400.0, 259_200.0];
 
 /// Where a call can stand, as the label `phase` says it.
 const PHASES: [&str; 4] = ["calling_agent", "calling_target", "talking", "clearing"];
@@ -58,22 +55,7 @@ family::metrics! {
         commit: Histogram(WRITES) = "dialbridge_commit_duration_seconds",
         /// Orders and events that wait for the engine.
         inbox_depth: IntGauge() = "dialbridge_inbox_depth",
-        /// Attempts to deliver a callback, by outcome: delivered, retry, dead.
-        callback_attempts: IntCounterVec(&["outcome"]) = "dialbridge_callback_attempts_total",
-        /// From the moment that a callback tells of to its delivery.
-        callback_lag: Histogram(DELIVERIES) = "dialbridge_callback_lag_seconds",
     }
-}
-
-/// How one attempt to deliver a callback ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// Accepted by the receiver, so long after it was rendered.
-    Delivered(Duration),
-    /// To be tried again.
-    Retry,
-    /// Given up.
-    Dead,
 }
 
 /// The process's metrics.
@@ -93,9 +75,6 @@ impl Metrics {
         let recorded = Recorded::register(&registry)?;
         for phase in PHASES {
             recorded.calls_active.with_label_values(&[phase]);
-        }
-        for outcome in ["delivered", "retry", "dead"] {
-            recorded.callback_attempts.with_label_values(&[outcome]);
         }
         Ok(Self { registry, recorded, started, whole: Mutex::default() })
     }
@@ -117,19 +96,6 @@ impl Metrics {
         }
         self.recorded.inbox_depth.set(i64::try_from(turn.waiting).unwrap_or(i64::MAX));
         self.set_active(turn.board.journals());
-    }
-
-    /// An attempt to deliver a callback.
-    pub fn callback_attempt(&self, delivery: Delivery) {
-        let outcome = match delivery {
-            Delivery::Delivered(lag) => {
-                self.recorded.callback_lag.observe(lag.as_secs_f64());
-                "delivered"
-            }
-            Delivery::Retry => "retry",
-            Delivery::Dead => "dead",
-        };
-        self.recorded.callback_attempts.with_label_values(&[outcome]).inc();
     }
 
     /// Everything, in Prometheus' text format. Metrics that cannot be written (a bug) make an answer
@@ -182,6 +148,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::call::{EndReason, Status};
     use crate::switchboard::Switchboard;
@@ -213,21 +181,6 @@ mod tests {
             r#"dialbridge_calls_active{phase="talking"} 0"#,
             "dialbridge_commit_duration_seconds_count 1",
             "dialbridge_inbox_depth 3",
-        ] {
-            assert!(text.lines().any(|there| there == line), "{line} is missing in\n{text}");
-        }
-    }
-
-    #[test]
-    fn callbacks_are_counted_by_outcome() {
-        let metrics = Metrics::new(Timestamp::from_millis(0)).unwrap();
-        metrics.callback_attempt(Delivery::Delivered(Duration::from_secs(3)));
-        metrics.callback_attempt(Delivery::Dead);
-        let text = rendered(&metrics);
-        for line in [
-            r#"dialbridge_callback_attempts_total{outcome="delivered"} 1"#,
-            r#"dialbridge_callback_attempts_total{outcome="retry"} 0"#,
-            r#"dialbridge_callback_lag_seconds_bucket{le="5"} 1"#,
         ] {
             assert!(text.lines().any(|there| there == line), "{line} is missing in\n{text}");
         }

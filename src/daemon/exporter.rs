@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::Common;
 use crate::asterisk::{ami::Ami, ari::Ari};
+use crate::callback::CallbackCounters;
 use crate::http::{HttpCounters, MetricsText};
 use crate::link::{LinkCounters, LinkState};
 use crate::metrics::{Link, Observed};
@@ -17,13 +18,18 @@ pub(super) struct Exporter {
     common: Common,
     links: [(&'static str, watch::Receiver<LinkState>, Arc<LinkCounters>); 2],
     http: Arc<HttpCounters>,
+    callbacks: Arc<CallbackCounters>,
     lines: Arc<LineCounts>,
 }
 
 impl Exporter {
-    pub(super) fn new(common: &Common, (ari, ami): (&Ari, &Ami), lines: Arc<LineCounts>) -> Self {
+    pub(super) fn new(
+        common: &Common,
+        (ari, ami): (&Ari, &Ami),
+        (callbacks, lines): (Arc<CallbackCounters>, Arc<LineCounts>),
+    ) -> Self {
         let links = [("ari", ari.state(), ari.counters()), ("ami", ami.state(), ami.counters())];
-        Self { common: common.clone(), links, http: Arc::new(HttpCounters::default()), lines }
+        Self { common: common.clone(), links, http: Arc::new(HttpCounters::default()), callbacks, lines }
     }
 
     pub(super) fn http(&self) -> Arc<HttpCounters> {
@@ -39,7 +45,8 @@ impl MetricsText for Exporter {
         let links = self.links.iter().zip(&states);
         let links = links.map(|((name, _, counters), state)| Link { name, state, counters }).collect();
         let (requests, refusals) = (self.http.read().collect(), self.http.refusals().collect());
-        let observed = Observed { links, requests, refusals, outbox, log: Some(&self.lines) };
+        let (callbacks, log) = (Some(&*self.callbacks), Some(&*self.lines));
+        let observed = Observed { links, requests, refusals, callbacks, outbox, log };
         self.common.metrics.render(&observed)
     }
 }

@@ -45,13 +45,13 @@ impl Listeners {
             tls: tls.map(|tls| Arc::new(ArcSwap::new(tls))),
             admin: bind_socket(&config.admin.socket).await?,
             metrics: TcpListener::bind(metrics).await.with_context(|| format!("metrics.listen = {metrics}"))?,
-            crowd: Arc::new(Crowd::new(config.http.max_connections, config.http.trusted_proxies.clone())),
+            crowd: Crowd::new(config.http.max_connections, config.http.trusted_proxies.clone()),
         })
     }
 
     /// Serves all of them, each in a task of its own, until `stop`.
     pub(super) fn serve(self, doors: &Doors, tasks: &TaskTracker, stop: &CancellationToken) -> Certificate {
-        let few = || Arc::new(Crowd::new(FEW, Vec::new()));
+        let few = || Crowd::new(FEW, Vec::new());
         let public = match &self.tls {
             Some(tls) => Listener::Tls(self.public, Arc::clone(tls)),
             None => Listener::Tcp(self.public),

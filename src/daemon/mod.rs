@@ -10,8 +10,8 @@ mod directory;
 mod exporter;
 mod listen;
 mod recordings;
+mod worker;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,34 +24,24 @@ use tokio_util::task::TaskTracker;
 
 use crate::asterisk::{ami, ari};
 use crate::callback::guard::Guard;
-use crate::callback::{self, Worker};
+use crate::cli::{Reached, Start};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{AmiConfig, AriConfig};
 use crate::directory::Directory;
 use crate::engine::turn::{Loop, Ports, Turn};
 use crate::engine::{DoorOrder, Engine, recover};
-use crate::http::{Crowd, Doors, HttpCounters};
+use crate::http::Doors;
+use crate::link::Notice;
 use crate::metrics::Metrics;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
 use crate::systemd::{self, Heartbeats, Milestone};
-use crate::telemetry::Telemetry;
 
 /// Orders from the doors that may wait for the engine.
 const ORDERS: usize = 1024;
 /// Notices from the link that may wait for the engine; the link holds more.
 const NOTICES: usize = 4096;
-
-/// What `serve` was started with.
-pub struct Start {
-    /// The configuration as loaded.
-    pub config: Config,
-    /// Loads it again, on SIGHUP.
-    pub reload: Box<dyn Fn() -> anyhow::Result<Config> + Send + Sync>,
-    /// The log.
-    pub telemetry: Telemetry,
-}
 
 /// Runs until SIGTERM or SIGINT, or until something fails that no repetition will mend.
 pub async fn serve(start: Start) -> anyhow::Result<()> {
@@ -79,7 +69,7 @@ struct Running {
     rest: CancellationToken,
     door_tasks: TaskTracker,
     engine: tokio::task::JoinHandle<Result<(), StoreError>>,
-    listeners: listen::Listeners,
+    certificate: listen::Certificate,
 }
 
 /// What the parts share.
@@ -90,8 +80,6 @@ struct Common {
     directory: Arc<ArcSwap<Directory>>,
     metrics: Arc<Metrics>,
     hearts: Heartbeats,
-    /// Rung when a callback was written.
-    owed: Arc<Notify>,
 }
 
 impl Running {
@@ -105,17 +93,17 @@ impl Running {
             directory: Arc::new(ArcSwap::from_pointee(directory)),
             metrics: Arc::new(Metrics::new(clock.now())?),
             hearts: Heartbeats::new(clock),
-            owed: Arc::new(Notify::new()),
         };
         let (tasks, rest, doors) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
         let (ari, ari_driver) = ari::link(&config.ari, clock, notices).context("[ari]")?;
-        let (ami, ami_driver) = ami::link(&config.ami, clock);
+        let (ami, ami_driver) = ami::link(&config.ami).context("[ami]")?;
         let board = recovered(&common).await?;
         let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
-        let worker = worker(&common, config, &guard)?;
-        let exporter = exporter::Exporter::new(&common, (&ari, &ami), Arc::clone(&start.telemetry.lines));
+        let worker = worker::worker(&common, &config.callback, &guard)?;
+        let lines = Arc::clone(&start.telemetry.lines);
+        let exporter = exporter::Exporter::new(&common, (&ari, &ami), (worker.counters(), lines));
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
@@ -133,15 +121,16 @@ impl Running {
             stopping: doors.clone(),
         };
         let listeners = listen::Listeners::bind(config).await?;
-        let engine = engine(&common, board, Inboxes { orders: orders_in, notices: notices_in }, ari);
+        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: worker.wake_handle() };
+        let engine = engine(&common, board, inboxes, ari);
         let engine = tasks.spawn(engine.run(rest.clone()));
         tasks.spawn(ari_driver.run(rest.clone()));
         tasks.spawn(ami_driver.run(rest.clone()));
         tasks.spawn(worker.run(rest.clone()));
         tasks.spawn(until(rest.clone(), systemd::watchdog(common.hearts.clone())));
         let door_tasks = TaskTracker::new();
-        listeners.serve(&Doors::new(ports), &door_tasks, &doors);
-        Ok(Self { tasks, doors, rest, door_tasks, engine, listeners })
+        let certificate = listeners.serve(&Doors::new(ports), &door_tasks, &doors);
+        Ok(Self { tasks, doors, rest, door_tasks, engine, certificate })
     }
 
     /// Waits for the end: a signal's, or the engine's own.
@@ -172,13 +161,15 @@ impl Running {
     /// What can change without a restart: the log's filter and the TLS certificate.
     fn reload(&self, start: &Start) {
         systemd::notify(Milestone::Reloading, "reading the configuration");
-        let reloaded = (start.reload)().and_then(|config| {
+        let reloaded = start.source.load().map_err(anyhow::Error::new).and_then(|config| {
             start.telemetry.set_filter(&config.log.filter)?;
-            self.listeners.reload(&config)
+            self.certificate.reload(&config)
         });
         match reloaded {
             Ok(()) => tracing::info!("the configuration was read again"),
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "nothing was changed: the configuration is not in order"),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "nothing was changed: the configuration is not in order")
+            }
         }
         systemd::notify(Milestone::Ready, "taking clicks");
     }
@@ -199,7 +190,9 @@ impl Running {
 
 struct Inboxes {
     orders: mpsc::Receiver<DoorOrder>,
-    notices: mpsc::Receiver<crate::link::Notice>,
+    notices: mpsc::Receiver<Notice>,
+    /// Rung when a callback was written.
+    owed: Arc<Notify>,
 }
 
 async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
@@ -223,7 +216,7 @@ fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) 
         orders: inboxes.orders,
         notices: inboxes.notices,
         actions: Box::new(move |action| ari.send(action)),
-        callbacks: Arc::clone(&common.owed),
+        callbacks: inboxes.owed,
         observe: Box::new(move |turn: &Turn<'_>| {
             heart.beat();
             metrics.turn(turn);
@@ -235,4 +228,16 @@ fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) 
 
 async fn until(cancel: CancellationToken, task: impl Future<Output = ()>) {
     cancel.run_until_cancelled(task).await;
+}
+
+/// Logs in to ARI and asks what it is, for `dialbridge check`.
+pub async fn probe_ari(config: AriConfig) -> Result<Reached, String> {
+    let found = ari::probe(&config).await.map_err(|error| error.to_string())?;
+    Ok(Reached { version: found.version, transport: found.transport, cautions: found.warnings })
+}
+
+/// The same for AMI.
+pub async fn probe_ami(config: AmiConfig) -> Result<Reached, String> {
+    let found = ami::probe(&config).await.map_err(|error| error.to_string())?;
+    Ok(Reached { version: found.version, transport: "ami", cautions: found.warnings })
 }

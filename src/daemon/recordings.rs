@@ -1,6 +1,10 @@
 //! Recordings are kept by Asterisk and fetched from there.
 
+use std::io;
+
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
+use http_body_util::BodyExt as _;
 
 use crate::asterisk::ari::{Ari, RecordingError};
 use crate::call::CallId;
@@ -13,7 +17,11 @@ pub(super) struct AtAsterisk(pub(super) Ari);
 impl Recordings for AtAsterisk {
     async fn fetch(&self, call: CallId) -> Result<Audio, NoAudio> {
         match self.0.stored_recording(call).await {
-            Ok(stored) => Ok(Audio { length: stored.length, bytes: stored.bytes }),
+            Ok(stored) => {
+                let length = stored.content_length();
+                let bytes = stored.into_data_stream().map_err(io::Error::other);
+                Ok(Audio { length, bytes: Box::pin(bytes) })
+            }
             Err(RecordingError::NotFound) => Err(NoAudio::NotFound),
             Err(_) => Err(NoAudio::Unavailable),
         }

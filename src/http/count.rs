@@ -21,10 +21,35 @@ const DOORS: [(&str, Counted); 4] =
     [("voicenter", Counted::Voicenter), ("api", Counted::Api), ("health", Counted::Health), ("other", Counted::Other)];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-/// Answers, counted.
+/// Why clicks are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// A field is missing or malformed.
+    Invalid,
+    /// A rule of the tenant.
+    Forbidden,
+    /// No such extension, login code or dial plan.
+    Unknown,
+    /// The phone is offline.
+    Offline,
+    /// The extension is blocked.
+    Blocked,
+    /// The agent has as many calls as allowed.
+    AgentBusy,
+    /// Too many requests.
+    TooMany,
+    /// Asterisk or the store is away, or there is too much to do.
+    Unavailable,
+}
+
+const KINDS: [&str; 8] =
+    ["invalid", "forbidden", "unknown", "offline", "blocked", "agent_busy", "too_many", "unavailable"];
+
+/// Answers and refusals, counted.
 #[derive(Debug, Default)]
 pub struct HttpCounters {
     answers: [[AtomicU64; CLASSES.len()]; DOORS.len()],
+    refusals: [AtomicU64; KINDS.len()],
 }
 
 impl HttpCounters {
@@ -40,6 +65,18 @@ impl HttpCounters {
             let classes = CLASSES.into_iter().zip(&self.answers[door as usize]);
             classes.map(move |(class, count)| (name, class, count.load(Ordering::Relaxed)))
         })
+    }
+}
+
+impl HttpCounters {
+    /// Counts one click that was refused.
+    pub(super) fn refuse(&self, kind: Refused) {
+        self.refusals[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Kind of refusal and number of clicks, for all of them.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        KINDS.into_iter().zip(&self.refusals).map(|(kind, count)| (kind, count.load(Ordering::Relaxed)))
     }
 }
 

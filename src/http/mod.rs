@@ -85,7 +85,7 @@ pub struct Ports {
     /// Recorded calls.
     pub recordings: Arc<dyn Recordings>,
     /// All metrics in Prometheus' text format.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub metrics: Arc<dyn MetricsText>,
     /// Answers, counted here and read by the metrics.
     pub counters: Arc<HttpCounters>,
     /// Cancelled when this process begins to end: no longer ready.
@@ -109,6 +109,13 @@ pub enum NoAudio {
     /// Asterisk cannot be asked now.
     #[error("the PBX is not reachable")]
     Unavailable,
+}
+
+/// Where the metrics come from.
+#[async_trait]
+pub trait MetricsText: Send + Sync {
+    /// All metrics, as they are at this moment.
+    async fn text(&self) -> String;
 }
 
 /// Where recordings are fetched from.

@@ -13,6 +13,7 @@ use crate::directory::Scope;
 use crate::engine::{Receipt, Termination, Unavailable};
 use crate::http::Shared;
 use crate::http::auth::Caller;
+use crate::http::count::Refused;
 use crate::http::limits::TooMany;
 use crate::link::LinkState;
 
@@ -36,6 +37,22 @@ pub(super) enum Declined {
     Unavailable(Unavailable),
 }
 
+impl Declined {
+    const fn kind(&self) -> Option<Refused> {
+        Some(match self {
+            Self::Refused(Refusal::Invalid { .. }) => Refused::Invalid,
+            Self::Refused(Refusal::Forbidden(_)) => Refused::Forbidden,
+            Self::Refused(Refusal::Unknown(_)) => Refused::Unknown,
+            Self::Refused(Refusal::Offline(_)) => Refused::Offline,
+            Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
+            Self::TooMany(_) => Refused::TooMany,
+            Self::AgentBusy => Refused::AgentBusy,
+            Self::Unavailable(_) => Refused::Unavailable,
+            Self::NoActiveCall => return None,
+        })
+    }
+}
+
 impl From<Refusal> for Declined {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -51,6 +68,14 @@ impl From<Unavailable> for Declined {
 /// Places a call; answers with its id once it is durably stored, or with that of the call that the
 /// same click placed a moment ago.
 pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
+    let placed = taken(shared, caller, click).await;
+    if let Some(kind) = placed.as_ref().err().and_then(Declined::kind) {
+        shared.ports.counters.refuse(kind);
+    }
+    placed
+}
+
+async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
     let ports = &shared.ports;
     login_code_guarded(shared, caller, &click.phone)?;
     let admission = judged(shared, caller, &click)?;

@@ -12,6 +12,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
@@ -21,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -52,7 +54,9 @@ pub enum Listener {
     /// Plain HTTP.
     Tcp(TcpListener),
     /// HTTPS.
-    Tls(TcpListener, TlsAcceptor),
+    ///
+    /// What is in the swap counts for the next connection.
+    Tls(TcpListener, Arc<ArcSwap<ServerConfig>>),
     /// The admin socket.
     Unix(UnixListener),
 }
@@ -72,7 +76,8 @@ impl Listener {
             }
             Self::Tls(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Accepted::Tls(stream, tls.clone()), Peer::Address(canonical(peer.ip()))))
+                let tls = TlsAcceptor::from(tls.load_full());
+                Ok((Accepted::Tls(stream, tls), Peer::Address(canonical(peer.ip()))))
             }
             Self::Unix(listener) => Ok((Accepted::Unix(listener.accept().await?.0), Peer::Local)),
         }

@@ -7,7 +7,6 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsConfig;
 
@@ -15,7 +14,7 @@ use crate::config::TlsConfig;
 ///
 /// # Errors
 /// When a file cannot be read, is not PEM, or key and certificate do not belong together.
-pub fn acceptor(config: &TlsConfig) -> anyhow::Result<TlsAcceptor> {
+pub fn server_config(config: &TlsConfig) -> anyhow::Result<Arc<ServerConfig>> {
     let name = config.certificate.display();
     let chain = CertificateDer::pem_file_iter(&config.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -28,5 +27,5 @@ pub fn acceptor(config: &TlsConfig) -> anyhow::Result<TlsAcceptor> {
         .with_single_cert(chain, key)
         .with_context(|| format!("using the certificate {name}"))?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(tls)))
+    Ok(Arc::new(tls))
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
-use super::family;
+use super::{callbacks, family};
+use crate::callback::CallbackCounters;
 use crate::link::{LinkCounters, LinkState};
 use crate::store::OutboxStats;
 use crate::telemetry::LineCounts;
@@ -34,8 +35,10 @@ pub struct Observed<'a> {
     pub links: Vec<Link<'a>>,
     /// Requests answered: door, class of the HTTP status (`2xx`), how many.
     pub requests: Vec<Tally>,
-    /// Clicks refused: door, kind of refusal, how many.
-    pub refusals: Vec<Tally>,
+    /// Clicks refused: kind of refusal, how many.
+    pub refusals: Vec<(&'static str, u64)>,
+    /// What the callback worker has counted.
+    pub callbacks: Option<&'a CallbackCounters>,
     /// The outbox and the moment at which it was looked at; none while the store does not answer.
     pub outbox: Option<(OutboxStats, Timestamp)>,
     /// What the log has counted.
@@ -65,8 +68,8 @@ family::metrics! {
         timed_out_requests: IntCounterVec(&["link"]) = "dialbridge_link_timed_out_requests_total",
         /// Requests answered, by door and class of the HTTP status.
         requests: IntCounterVec(&["door", "class"]) = "dialbridge_http_requests_total",
-        /// Clicks refused, by door and kind of refusal.
-        refusals: IntCounterVec(&["door", "kind"]) = "dialbridge_refusals_total",
+        /// Clicks refused, by kind of refusal.
+        refusals: IntCounterVec(&["kind"]) = "dialbridge_refusals_total",
         /// Log lines that somebody should look at, by level.
         log_lines: IntCounterVec(&["level"]) = "dialbridge_log_lines_total",
         /// Whether the store answers.
@@ -94,10 +97,11 @@ impl Observed<'_> {
         for link in &self.links {
             seen.link(link);
         }
-        for (family, tallies) in [(&seen.requests, &self.requests), (&seen.refusals, &self.refusals)] {
-            for (first, second, count) in tallies {
-                family.with_label_values(&[first, second]).inc_by(*count);
-            }
+        for (door, class, count) in &self.requests {
+            seen.requests.with_label_values(&[door, class]).inc_by(*count);
+        }
+        for (kind, count) in &self.refusals {
+            seen.refusals.with_label_values(&[kind]).inc_by(*count);
         }
         if let Some(lines) = self.log {
             raise(&seen.log_lines, "warn", &lines.warnings);
@@ -111,7 +115,11 @@ impl Observed<'_> {
             let age = stats.oldest.map_or(0, |oldest| now.since(oldest).as_secs());
             outbox.oldest.set(i64::try_from(age).unwrap_or(i64::MAX));
         }
-        Ok(registry.gather())
+        let mut families = registry.gather();
+        if let Some(counters) = self.callbacks {
+            families.extend(callbacks::families(counters)?);
+        }
+        Ok(families)
     }
 }
 
@@ -168,11 +176,11 @@ mod tests {
     #[test]
     fn what_the_doors_have_counted_is_told_by_its_labels() {
         let requests = vec![("voicenter", "2xx", 7), ("voicenter", "4xx", 0)];
-        let text = scrape(&Observed { requests, refusals: vec![("voicenter", "offline", 2)], ..Observed::default() });
+        let text = scrape(&Observed { requests, refusals: vec![("offline", 2)], ..Observed::default() });
         for line in [
             r#"dialbridge_http_requests_total{class="2xx",door="voicenter"} 7"#,
             r#"dialbridge_http_requests_total{class="4xx",door="voicenter"} 0"#,
-            r#"dialbridge_refusals_total{door="voicenter",kind="offline"} 2"#,
+            r#"dialbridge_refusals_total{kind="offline"} 2"#,
         ] {
             assert!(text.lines().any(|there| there == line), "{line} is missing in\n{text}");
         }

@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use dialbridge::call::{EndReason, Status};
+use dialbridge::callback::CallbackCounters;
 use dialbridge::engine::turn::Turn;
 use dialbridge::link::{LinkCounters, LinkState};
-use dialbridge::metrics::{Delivery, Link, Metrics, Observed};
+use dialbridge::metrics::{Link, Metrics, Observed};
 use dialbridge::store::OutboxStats;
 use dialbridge::switchboard::{Milestone, Switchboard};
 use dialbridge::telemetry::LineCounts;
@@ -28,13 +29,13 @@ pub(crate) fn everything() -> String {
     ];
     let board = Switchboard::restore(Vec::new());
     metrics.turn(&Turn { milestones: &milestones, commit: Some(second), board: &board, waiting: 1 });
-    metrics.callback_attempt(Delivery::Delivered(second));
     let up = LinkState::Up { version: "22.10.1".to_owned(), transport: "websocket" };
     let counters = LinkCounters::default();
     metrics.render(&Observed {
         links: vec![Link { name: "ari", state: &up, counters: &counters }],
         requests: vec![("voicenter", "2xx", 1)],
-        refusals: vec![("voicenter", "offline", 1)],
+        refusals: vec![("offline", 1)],
+        callbacks: Some(&CallbackCounters::default()),
         outbox: Some((OutboxStats::default(), Timestamp::from_millis(0))),
         log: Some(&LineCounts::default()),
     })

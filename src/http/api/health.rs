@@ -75,5 +75,5 @@ async fn store(shared: &Shared) -> Component {
 
 /// `GET /metrics`
 pub(in crate::http) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (shared.ports.metrics)())
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.ports.metrics.text().await)
 }

@@ -1,7 +1,9 @@
 //! Bytes on the wire: what slow, greedy, confused and impatient clients meet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
@@ -269,7 +271,7 @@ async fn tls_is_spoken_where_it_is_configured() {
     let config = TlsConfig { certificate: fixture("localhost.crt"), key: fixture("localhost.key") };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let listener = Listener::Tls(listener, tls::acceptor(&config).unwrap());
+    let listener = Listener::Tls(listener, Arc::new(ArcSwap::new(tls::server_config(&config).unwrap())));
     tokio::spawn(serve(listener, router(), Crowd::new(10, Vec::new()), CancellationToken::new()));
 
     let mut roots = rustls::RootCertStore::empty();
@@ -288,6 +290,6 @@ async fn tls_is_spoken_where_it_is_configured() {
 #[test]
 fn a_certificate_that_is_not_there_is_named() {
     let config = TlsConfig { certificate: "/nowhere/a.crt".into(), key: "/nowhere/a.key".into() };
-    let Err(error) = tls::acceptor(&config) else { panic!("there is no such file") };
+    let Err(error) = tls::server_config(&config) else { panic!("there is no such file") };
     assert!(error.to_string().contains("/nowhere/a.crt"), "{error}");
 }
