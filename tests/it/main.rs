@@ -1,2 +1,3 @@
 //! Integration tests.
+mod outbox;
 mod webhooks;
