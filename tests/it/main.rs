@@ -13,6 +13,7 @@ mod caller_id;
 mod crash;
 mod metrics;
 mod operation;
+mod outbox;
 mod outcomes;
 mod readme;
 mod rig;

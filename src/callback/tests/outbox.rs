@@ -117,7 +117,7 @@ impl Store for Outbox {
         for (_, index) in ranked.into_iter().take(room.total as usize) {
             let row = &mut rows[index];
             row.lease_until = now + lease;
-            claimed.push(Due { callback: row.callback.clone(), attempts: row.attempts.len() as u32 });
+            claimed.push(Due { callback: row.callback.clone(), attempts: u32::try_from(row.attempts.len()).unwrap() });
         }
         Ok(claimed)
     }

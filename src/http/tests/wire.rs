@@ -281,7 +281,7 @@ async fn tls_is_spoken_where_it_is_configured() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
     let stream = TcpStream::connect(address).await.unwrap();
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
     assert!(said(&mut stream, "GET /hello HTTP/1.0\r\n\r\n").await.contains("hello"));

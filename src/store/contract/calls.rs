@@ -13,7 +13,7 @@ fn of(snapshot: Snapshot) -> Batch {
     Batch { snapshots: vec![snapshot], ..Batch::default() }
 }
 
-fn conflicts<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> bool {
+fn conflicts<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Conflict(_)))
 }
 
@@ -26,13 +26,13 @@ pub(crate) async fn a_batch_is_written_whole_or_not_at_all(rig: &impl Rig) {
         callbacks: vec![callback(2, "userdata", "http://crm.example/")],
         ..Batch::default()
     };
-    assert!(conflicts(store.commit(&batch).await));
+    assert!(conflicts(&store.commit(&batch).await));
     assert_eq!(store.call("demo", id(2)).await.unwrap(), None);
     assert_eq!(store.ledger(id(2)).await.unwrap(), []);
     assert_eq!(store.outbox_stats().await.unwrap().pending, 0);
 
     let orphan = Batch { snapshots: vec![call(3)], ledger: vec![entry(4, 1)], ..Batch::default() };
-    assert!(conflicts(store.commit(&orphan).await), "an entry of a call that nobody knows");
+    assert!(conflicts(&store.commit(&orphan).await), "an entry of a call that nobody knows");
     assert_eq!(store.call("demo", id(3)).await.unwrap(), None);
     store.close().await;
 }
@@ -65,10 +65,10 @@ pub(crate) async fn a_call_that_is_over_keeps_its_verdict(rig: &impl Rig) {
     let end = ended(1, EndReason::Normal);
     store.commit(&of(end.clone())).await.unwrap();
     let alive = Snapshot { journal: journal(calling(), 10), ..end.clone() };
-    assert!(conflicts(store.commit(&of(alive)).await), "back to life");
+    assert!(conflicts(&store.commit(&of(alive)).await), "back to life");
     let mut other = ended(1, EndReason::TargetBusy);
     other.journal.sequence = 10;
-    assert!(conflicts(store.commit(&of(other)).await), "another verdict");
+    assert!(conflicts(&store.commit(&of(other)).await), "another verdict");
     assert_eq!(store.call("demo", id(1)).await.unwrap(), Some(end.clone()));
 
     let mut recorded = end;
@@ -83,7 +83,7 @@ pub(crate) async fn a_journal_never_goes_back(rig: &impl Rig) {
     let store = rig.open().await;
     let with = |sequence| Snapshot { journal: journal(calling(), sequence), ..call(1) };
     store.commit(&of(with(5))).await.unwrap();
-    assert!(conflicts(store.commit(&of(with(4))).await));
+    assert!(conflicts(&store.commit(&of(with(4))).await));
     assert_eq!(store.call("demo", id(1)).await.unwrap(), Some(with(5)));
     store.close().await;
 }
@@ -95,7 +95,7 @@ pub(crate) async fn a_call_of_another_tenant_is_not_there(rig: &impl Rig) {
     let mut stolen = (*call(1).request).clone();
     stolen.tenant = "other".to_owned();
     let stolen = Snapshot { request: Arc::new(stolen), journal: journal(calling(), 9) };
-    assert!(conflicts(store.commit(&of(stolen)).await), "a call does not change hands");
+    assert!(conflicts(&store.commit(&of(stolen)).await), "a call does not change hands");
     store.close().await;
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn another_entry_under_the_same_number_is_a_conflict(rig: &impl
         Batch { snapshots: vec![call(1)], ledger: vec![one], ..Batch::default() }
     };
     store.commit(&batch(Vec::new())).await.unwrap();
-    assert!(conflicts(store.commit(&batch(entry(1, 1).commands)).await));
+    assert!(conflicts(&store.commit(&batch(entry(1, 1).commands)).await));
     assert_eq!(store.ledger(id(1)).await.unwrap(), batch(Vec::new()).ledger);
     store.close().await;
 }
@@ -145,7 +145,7 @@ pub(crate) async fn a_bad_batch_does_not_fail_the_others(rig: &impl Rig) {
         (0..40).map(|n| of(if n % 10 == 0 { ended(0, EndReason::TargetBusy) } else { call(n) })).collect();
     let outcomes = join_all(batches.iter().map(|batch| store.commit(batch))).await;
     for (n, outcome) in outcomes.into_iter().enumerate() {
-        assert_eq!(conflicts(outcome), n % 10 == 0, "batch {n}");
+        assert_eq!(conflicts(&outcome), n % 10 == 0, "batch {n}");
     }
     assert_eq!(store.active_calls().await.unwrap().len(), 36);
     store.close().await;
@@ -204,7 +204,7 @@ pub(crate) async fn what_was_written_is_there_after_a_restart(rig: &impl Rig) {
     assert_eq!(store.active_calls().await.unwrap(), [call(1)]);
     assert_eq!(store.ledger(id(1)).await.unwrap(), batch.ledger);
     assert_eq!(store.tenants().await.unwrap(), [document("demo", "{}")]);
-    let due = store.claim(at(10), std::time::Duration::from_secs(60), 10).await.unwrap();
+    let due = store.claim(at(10), std::time::Duration::from_mins(1), 10).await.unwrap();
     assert_eq!(due.into_iter().map(|due| due.callback).collect::<Vec<_>>(), batch.callbacks);
     store.close().await;
 }

@@ -8,7 +8,7 @@ use super::sample::{at, callback, ended, id, owing};
 use crate::call::EndReason;
 use crate::store::{Attempt, Batch, Due, OutboxStats, Room, Settlement, StoreError};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 const CRM: &str = "http://crm.example/hook";
 
 fn ids(due: &[Due]) -> Vec<String> {
