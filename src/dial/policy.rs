@@ -17,17 +17,19 @@ use std::time::Duration;
 
 use crate::call::{AgentRef, CallId, CallRequest, Leg, LegPlan, ReportPlan};
 use crate::device::{DeviceState, Devices};
-use crate::directory::{Credential, Scope, Tenant};
+use crate::directory::{Agent, Credential, Scope, Tenant};
 use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
 use end::{End, Origin, Reach};
+use given::Given;
 use shown::Shown;
 
 pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the door, as it was given")]
 pub struct Click {
     /// Name of the door.
     pub door: &'static str,
@@ -186,26 +188,14 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         credential: ctx.credential.name.clone(),
         door: click.door.to_owned(),
         accepted_at: ctx.now,
-        agent: origin.agent.map(|agent| AgentRef {
-            extension: agent.extension.clone(),
-            email: agent.email.clone(),
-            name: agent.name.clone(),
-        }),
+        agent: origin.agent.map(agent_ref),
         a,
         b,
         max_duration: given.max_duration,
         record: click.record,
-        language: Some(given.language),
         vars: click.vars.clone(),
-        report: ReportPlan {
-            userdata: given.userdata,
-            ext_transaction_data: click.ext_transaction_data.clone(),
-            callback_url: given.callback_url,
-            cdr_url: ctx.tenant.cdr_url.clone(),
-            time_zone: ctx.tenant.time_zone.clone(),
-            caller_id: shown.company,
-            public_url: ctx.public_url.trim_end_matches('/').to_owned(),
-        },
+        report: report_plan(click, ctx, (&given, shown.company)),
+        language: Some(given.language),
         warnings: notes.warnings,
     };
     Ok(Admission {
@@ -214,6 +204,22 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         agent_active_limit: ctx.tenant.limits.agent_active,
         audit: notes.audit,
     })
+}
+
+fn agent_ref(agent: &Agent) -> AgentRef {
+    AgentRef { extension: agent.extension.clone(), email: agent.email.clone(), name: agent.name.clone() }
+}
+
+fn report_plan(click: &Click, ctx: &Context<'_>, (given, company): (&Given, String)) -> ReportPlan {
+    ReportPlan {
+        userdata: given.userdata.clone(),
+        ext_transaction_data: click.ext_transaction_data.clone(),
+        callback_url: given.callback_url.clone(),
+        cdr_url: ctx.tenant.cdr_url.clone(),
+        time_zone: ctx.tenant.time_zone.clone(),
+        caller_id: company,
+        public_url: ctx.public_url.trim_end_matches('/').to_owned(),
+    }
 }
 
 /// Whether these two may be connected at all: blocks, do-not-call list, destinations.

@@ -15,6 +15,9 @@ use crate::directory::check::{self, Flaw};
 use crate::directory::secret::{Sealed, TokenHash};
 use crate::directory::{Directory, Tenant};
 
+/// A commented file to start from.
+pub const SAMPLE: &str = include_str!("sample.toml");
+
 /// What a directory file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryFile {

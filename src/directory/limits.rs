@@ -21,9 +21,9 @@ pub struct Limits {
     /// Calls that the tenant may have at a time.
     pub tenant_active: u32,
     /// Calls of one agent abroad per day.
-    pub abroad_per_day_agent: u32,
+    pub international_per_day_agent: u32,
     /// Calls of the tenant abroad per day.
-    pub abroad_per_day_tenant: u32,
+    pub international_per_day_tenant: u32,
     /// What is left of the rates out of hours, in percent.
     pub off_hours_percent: u32,
 }
@@ -38,8 +38,8 @@ impl Default for Limits {
             destination_per_ten_minutes: 3,
             tenant_per_second: 1,
             tenant_active: 100,
-            abroad_per_day_agent: 20,
-            abroad_per_day_tenant: 200,
+            international_per_day_agent: 20,
+            international_per_day_tenant: 200,
             off_hours_percent: 25,
         }
     }

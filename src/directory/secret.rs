@@ -113,8 +113,9 @@ impl TryFrom<String> for TokenHash {
 
 impl From<TokenHash> for String {
     fn from(hash: TokenHash) -> Self {
-        let hex: Self = hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("sha256:{hex}")
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+        let hex = hash.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        "sha256:".chars().chain(hex).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::file::{FileError, export, parse, parse_with};
+use super::file::{FileError, SAMPLE, export, parse, parse_with};
 use super::*;
 
 const DEMO: &str = include_str!("../../tests/lab/demo.toml");
@@ -31,6 +31,17 @@ fn the_demo_world_is_a_valid_directory() {
     assert_eq!(demo.agent_by_email("Alice@Demo.Example").unwrap().extension, "101");
     assert!(demo.is_extension("700") && demo.is_extension("800") && !demo.is_extension("201"));
     assert_eq!(directory.tenant("other").unwrap().limits, Limits::default());
+}
+
+#[test]
+fn the_sample_can_be_applied_as_it_is() {
+    let secret = |path: &str| {
+        let is_key = path.ends_with("callback-secret");
+        Ok(if is_key { "whsec_ZGlhbGJyaWRnZS1kZW1vLWNhbGxiYWNrLXNlY3JldCE=" } else { "a-token" }.to_owned())
+    };
+    let file = parse_with(SAMPLE, secret).unwrap();
+    assert_eq!(file.warnings, Vec::<String>::new());
+    assert!(apply(&Directory::default(), &file.tenants).unwrap().credential("a-token").is_some());
 }
 
 #[test]
