@@ -118,7 +118,7 @@ async fn a_client_that_takes_no_answer_is_cut_off() {
     let (mut client, started) = (client(), Watch::start());
     client.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     sleep(Duration::from_secs(11)).await;
-    let rest = all(&mut client).await;
+    let rest = all(&mut client.take(4096)).await;
     assert!(
         rest.len() < 1024 && started.elapsed().as_secs() <= 11,
         "{} bytes after {:?}",
