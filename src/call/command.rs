@@ -20,10 +20,6 @@ pub enum Command {
     Create(Leg),
     /// Put the leg into the bridge and dial it. Only once it has entered, at most once.
     JoinAndDial(Leg),
-    /// Let the party on A hear ringback.
-    StartRingback,
-    /// Stop it.
-    StopRingback,
     /// Record the bridge.
     Record,
     /// End a leg. May be repeated.
@@ -36,8 +32,8 @@ impl Command {
     /// Whether it starts something at Asterisk, and so must wait for its commit without exception.
     pub const fn starts(self) -> bool {
         match self {
-            Self::CreateBridge | Self::Create(_) | Self::JoinAndDial(_) | Self::Record | Self::StartRingback => true,
-            Self::StopRingback | Self::Hangup(_) | Self::DestroyBridge => false,
+            Self::CreateBridge | Self::Create(_) | Self::JoinAndDial(_) | Self::Record => true,
+            Self::Hangup(_) | Self::DestroyBridge => false,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Call {
     pub fn deadline(&self) -> Option<Timestamp> {
         let dialling = |line, since, leg| match line {
             Line::Created => since + CREATE_GRACE,
-            Line::Dialled | Line::Ringing | Line::EarlyMedia => since + self.request.leg(leg).max_dial_time,
+            Line::Dialled | Line::Ringing => since + self.request.leg(leg).max_dial_time,
         };
         match self.journal.phase {
             Phase::CallingAgent { line, since } => Some(dialling(line, since, Leg::A)),
@@ -166,8 +166,7 @@ impl Call {
         }
         match event {
             LineEvent::Entered => self.on_entered(now, leg),
-            LineEvent::Ringing => self.on_ringing(now, leg, Line::Ringing),
-            LineEvent::EarlyMedia => self.on_ringing(now, leg, Line::EarlyMedia),
+            LineEvent::Ringing | LineEvent::EarlyMedia => self.on_ringing(now, leg),
             LineEvent::Answered => self.on_answered(now, leg),
             LineEvent::HangupRequested(cause) => {
                 self.leg_mut(leg).learn(*cause);
@@ -196,24 +195,20 @@ impl Call {
         }
     }
 
-    fn on_ringing(&mut self, now: Timestamp, leg: Leg, heard: Line) -> Vec<Command> {
-        let (line, times) = match (&mut self.journal.phase, leg) {
+    /// The agent hears it without our doing: both lines are in the bridge, and Asterisk passes on the
+    /// network's own audio, or plays ringback where there is none.
+    fn on_ringing(&mut self, now: Timestamp, leg: Leg) -> Vec<Command> {
+        let (line, rang_at) = match (&mut self.journal.phase, leg) {
             (Phase::CallingAgent { line, .. }, Leg::A) => (line, &mut self.journal.times.a_ringing),
             (Phase::CallingTarget { line, .. }, Leg::B) => (line, &mut self.journal.times.b_ringing),
             _ => return Vec::new(),
         };
-        let before = *line;
-        if before == Line::Created || before == heard || before == Line::EarlyMedia {
-            return Vec::new();
+        if *line == Line::Dialled {
+            *line = Line::Ringing;
+            rang_at.get_or_insert(now);
+            self.leg_mut(leg).status = LegStatus::Ringing;
         }
-        *line = heard;
-        times.get_or_insert(now);
-        self.leg_mut(leg).status = LegStatus::Ringing;
-        match (leg, heard, before) {
-            (Leg::B, Line::Ringing, _) => vec![Command::StartRingback],
-            (Leg::B, Line::EarlyMedia, Line::Ringing) => vec![Command::StopRingback],
-            _ => Vec::new(),
-        }
+        Vec::new()
     }
 
     fn on_answered(&mut self, now: Timestamp, leg: Leg) -> Vec<Command> {
@@ -225,25 +220,21 @@ impl Call {
                 self.leg_mut(Leg::B).create(now);
                 vec![Command::Create(Leg::B)]
             }
-            (Phase::CallingTarget { line, .. }, Leg::B) if line != Line::Created => self.on_connected(now, line),
+            (Phase::CallingTarget { line, .. }, Leg::B) if line != Line::Created => self.on_connected(now),
             (Phase::Clearing { .. }, _) => vec![Command::Hangup(leg)],
             _ => Vec::new(),
         }
     }
 
-    fn on_connected(&mut self, now: Timestamp, line: Line) -> Vec<Command> {
+    fn on_connected(&mut self, now: Timestamp) -> Vec<Command> {
         self.journal.phase = Phase::Talking { since: now };
         self.journal.times.connected = Some(now);
         self.leg_mut(Leg::B).status = LegStatus::Up;
-        let mut commands = Vec::new();
-        if line == Line::Ringing {
-            commands.push(Command::StopRingback);
+        if !self.request.record {
+            return Vec::new();
         }
-        if self.request.record {
-            self.journal.recording = Recording::Running;
-            commands.push(Command::Record);
-        }
-        commands
+        self.journal.recording = Recording::Running;
+        vec![Command::Record]
     }
 
     fn on_gone(&mut self, now: Timestamp, leg: Leg, gone: Gone) -> Vec<Command> {

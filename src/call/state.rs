@@ -13,10 +13,8 @@ pub enum Line {
     Created,
     /// Its channel is in the bridge and dials.
     Dialled,
-    /// The far end rings; the agent hears our ringback.
+    /// The far end rings, or sends its own audio before it answers.
     Ringing,
-    /// The far end sends its own audio before it answers.
-    EarlyMedia,
 }
 
 /// Where a call stands. Each variant owns the facts that are true in it.

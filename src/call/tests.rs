@@ -115,20 +115,14 @@ fn the_target_is_called_when_the_agent_answers() {
 }
 
 #[test]
-fn the_agent_hears_ringback_until_the_target_answers() {
-    let mut story = Story::begin();
-    story.answered_by(Leg::A).line(Leg::B, LineEvent::Entered);
-    assert_eq!(story.line(Leg::B, LineEvent::Ringing).commands, [Command::StartRingback]);
-    assert_eq!(story.line(Leg::B, LineEvent::Answered).commands, [Command::StopRingback]);
-}
-
-#[test]
-fn the_agent_hears_the_networks_own_audio_where_there_is_some() {
-    let mut story = Story::begin();
-    story.answered_by(Leg::A).line(Leg::B, LineEvent::Entered);
-    assert_eq!(story.line(Leg::B, LineEvent::EarlyMedia).commands, []);
-    assert_eq!(story.line(Leg::B, LineEvent::Ringing).commands, []);
-    assert_eq!(story.line(Leg::B, LineEvent::Answered).commands, []);
+fn ringing_and_early_media_are_noted_and_need_nothing_done() {
+    for event in [LineEvent::Ringing, LineEvent::EarlyMedia] {
+        let mut story = Story::begin();
+        story.answered_by(Leg::A).line(Leg::B, LineEvent::Entered);
+        assert_eq!(story.line(Leg::B, event).commands, []);
+        assert_eq!(story.call.journal().times.b_ringing, Some(story.now));
+        assert_eq!(story.line(Leg::B, LineEvent::Answered).commands, []);
+    }
 }
 
 #[test]

@@ -27,17 +27,18 @@ async fn prometheus_accepts_and_scrapes_the_metrics(rig: &Rig) -> anyhow::Result
     let accepted = sum(&text, "dialbridge_calls_accepted_total");
     let over = sum(&text, "dialbridge_calls_ended_total") + sum(&text, "dialbridge_calls_active");
     anyhow::ensure!((accepted - over).abs() < f64::EPSILON, "accepted {accepted}, ended or active {over}");
-    let (promtool, _) = Roots::tool("promtool");
+    let (run, promtool) = Roots::tool("promtool");
     let file = rig.world.dir.join("metrics.txt");
     std::fs::write(&file, &text)?;
-    let lint = Command::new(&promtool).args(["check", "metrics"]).stdin(std::fs::File::open(&file)?).output()?;
+    let lint =
+        Command::new(&run).args([promtool.as_str(), "check", "metrics"]).stdin(std::fs::File::open(&file)?).output()?;
     let said = String::from_utf8_lossy(&lint.stderr).into_owned() + &String::from_utf8_lossy(&lint.stdout);
     anyhow::ensure!(lint.status.success() && said.trim().is_empty(), "promtool says: {said}");
     scrape(rig).await
 }
 
 async fn scrape(rig: &Rig) -> anyhow::Result<()> {
-    let (prometheus, _) = Roots::tool("prometheus");
+    let (run, prometheus) = Roots::tool("prometheus");
     let (dir, port) = (&rig.world.dir, rig.world.ports.prometheus);
     let config = dir.join("prometheus.yml");
     let target = rig.world.ports.metrics;
@@ -48,11 +49,12 @@ async fn scrape(rig: &Rig) -> anyhow::Result<()> {
         ),
     )?;
     let arguments = [
+        prometheus,
         format!("--config.file={}", config.display()),
         format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
-    let _process = Process::start("prometheus", &prometheus, &arguments, &dir.join("prometheus.log"))?;
+    let _process = Process::start("prometheus", &run, &arguments, &dir.join("prometheus.log"))?;
     let url = format!("http://127.0.0.1:{port}/api/v1/query?query=dialbridge_calls_accepted_total");
     let scraped = async {
         loop {

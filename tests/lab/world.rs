@@ -190,7 +190,14 @@ fn clear(dir: &Path) -> anyhow::Result<()> {
     for sub in ["audio", "sip"] {
         fs::create_dir_all(dir.join(sub)).with_context(|| format!("making {}/{sub}", dir.display()))?;
     }
-    for log in ["carrier.log", "phones.log", "callbacks.log"] {
+    // An earlier world's calls are over, and their database with them.
+    for file in ["dialbridge.db", "dialbridge.db-wal", "dialbridge.db-shm"] {
+        match fs::remove_file(dir.join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    for log in ["carrier.log", "phones.log", "callbacks.log", "dialbridge.log"] {
         fs::write(dir.join(log), "")?;
     }
     Ok(())

@@ -27,7 +27,7 @@ pub fn judge(command: Command, answers: &[Result<Answer, NoAnswer>]) -> Verdict 
     let statuses: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(|answer| answer.status)).collect();
     let last = statuses.last().copied().unwrap_or(Err(&NoAnswer::NotSent));
     match command {
-        Command::CreateBridge | Command::StartRingback | Command::StopRingback => Verdict::Silence,
+        Command::CreateBridge => Verdict::Silence,
         Command::Create(leg) => created(leg, last),
         Command::JoinAndDial(leg) => statuses.iter().map(|status| dialled(leg, *status)).fold(Verdict::Silence, worse),
         Command::Record => match last {
@@ -108,13 +108,7 @@ mod tests {
     #[test]
     fn only_what_ends_something_is_asked_again() {
         let lost = [Err(NoAnswer::OutcomeUnknown), Err(NoAnswer::OutcomeUnknown)];
-        for command in [
-            Command::CreateBridge,
-            Command::Create(Leg::A),
-            Command::JoinAndDial(Leg::A),
-            Command::StartRingback,
-            Command::Record,
-        ] {
+        for command in [Command::CreateBridge, Command::Create(Leg::A), Command::JoinAndDial(Leg::A), Command::Record] {
             assert_ne!(judge(command, &lost), Verdict::Again, "{command:?}");
         }
         assert_eq!(judge(Command::Hangup(Leg::A), &lost), Verdict::Again);

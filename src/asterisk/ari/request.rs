@@ -100,8 +100,6 @@ pub fn requests(order: &Order, app: &str) -> Vec<Request> {
             Request::new(Method::Post, format!("{bridge}/addChannel")).with("channel", channel_name(request.id, leg)),
             dial(request, leg),
         ],
-        Command::StartRingback => vec![Request::new(Method::Post, ring(request.id))],
-        Command::StopRingback => vec![Request::new(Method::Delete, ring(request.id))],
         Command::Record => vec![watch_bridge(request.id, app), record(&bridge, request)],
         Command::Hangup(leg) => vec![hangup(request.id, leg)],
         Command::DestroyBridge => vec![Request::new(Method::Delete, bridge)],
@@ -139,10 +137,6 @@ fn hangup(call: CallId, leg: Leg) -> Request {
     Request::new(Method::Delete, format!("channels/{}", channel_name(call, leg))).with("reason", "normal")
 }
 
-fn ring(call: CallId) -> String {
-    format!("channels/{}/ring", channel_name(call, Leg::A))
-}
-
 fn create(request: &CallRequest, leg: Leg, app: &str) -> Request {
     let created = Request::new(Method::Post, "channels/create")
         .with("endpoint", &request.leg(leg).endpoint)
@@ -159,10 +153,12 @@ fn variables(request: &CallRequest, leg: Leg) -> Map<String, Value> {
     let plan = request.leg(leg);
     let mut variables = Map::new();
     let mut set = |name: String, value: &str| variables.insert(name, value.into());
-    for (function, identity) in [("CALLERID", &plan.caller), ("CONNECTEDLINE", &plan.connected)] {
-        set(format!("{function}(num)"), &identity.number);
-        set(format!("{function}(name)"), &identity.name);
-    }
+    set("CALLERID(num)".into(), &plan.caller.number);
+    set("CALLERID(name)".into(), &plan.caller.name);
+    // `i`: not told to the party as a change. There is nobody yet, and on the answer it would go out as a
+    // second INVITE within the call.
+    set("CONNECTEDLINE(num,i)".into(), &plan.connected.number);
+    set("CONNECTEDLINE(name,i)".into(), &plan.connected.name);
     set("TIMEOUT(absolute)".into(), &request.dead_man().as_secs().to_string());
     if let Some(language) = &request.language {
         set("CHANNEL(language)".into(), language);

@@ -230,7 +230,7 @@ impl World {
             Command::Hangup(leg) if self.channels.contains_key(&(call, leg)) => self.destroy(call, leg, 16),
             Command::Hangup(leg) => self.notify(call, leg, LineEvent::Gone(Gone::Missing)),
             Command::DestroyBridge => drop(self.bridges.remove(&call)),
-            Command::JoinAndDial(_) | Command::StartRingback | Command::StopRingback | Command::Record => {}
+            Command::JoinAndDial(_) | Command::Record => {}
         }
     }
 
