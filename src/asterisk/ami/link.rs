@@ -17,6 +17,7 @@ use super::message::{Action, Message};
 use super::session::{Session, SessionError, Target};
 use super::table;
 use crate::asterisk::backoff::Backoff;
+use crate::asterisk::publish;
 use crate::device::Devices;
 use crate::link::{LinkCounters, LinkState};
 
@@ -71,8 +72,8 @@ impl Driver {
     }
 
     fn forget(&self) {
-        self.state.send_replace(LinkState::Down);
-        self.devices.send_replace(Arc::default());
+        publish(&self.state, LinkState::Down);
+        publish(&self.devices, Arc::default());
     }
 
     /// One connection, from its first byte to its end.
@@ -132,11 +133,11 @@ impl Driver {
 
     fn publish(&self, session: &Session, learnt: &mut Learnt) {
         learnt.unpublished = false;
-        self.devices.send_replace(Arc::new(learnt.devices.clone()));
+        publish(&self.devices, Arc::new(learnt.devices.clone()));
         if !self.state.borrow().is_up() {
             let version = session.banner.clone();
             info!(version, devices = learnt.devices.iter().count(), "ami link up");
-            self.state.send_replace(LinkState::Up { version, transport: "ami" });
+            publish(&self.state, LinkState::Up { version, transport: "ami" });
         }
     }
 }

@@ -33,6 +33,7 @@ use super::post::{Closing, Post, over_http, over_socket};
 use super::request::{self, Answer};
 use super::socket::{Socket, SocketError};
 use crate::asterisk::backoff::Backoff;
+use crate::asterisk::publish;
 use crate::asterisk::version::Version;
 use crate::call::Order;
 use crate::clock::Clock;
@@ -145,7 +146,7 @@ impl Driver {
             () = carry(self.waiting, self.notices) => {}
             () = self.keeper.keep() => {}
         }
-        self.keeper.state.send_replace(LinkState::Down);
+        publish(&self.keeper.state, LinkState::Down);
     }
 }
 
@@ -180,10 +181,13 @@ impl Keeper {
             End::Lost(why) if was_up => warn!(%why, "ari link down"),
             End::Lost(why) => debug!(%why, "ari link still down"),
         }
-        self.state.send_replace(match end {
-            End::Replaced => LinkState::StandBy,
-            End::Refused | End::Lost(_) => LinkState::Down,
-        });
+        publish(
+            &self.state,
+            match end {
+                End::Replaced => LinkState::StandBy,
+                End::Refused | End::Lost(_) => LinkState::Down,
+            },
+        );
         wait
     }
 
@@ -203,7 +207,7 @@ impl Keeper {
         }
         let version = open.about.system.version.clone();
         info!(version, transport = open.transport, "ari link up");
-        self.state.send_replace(LinkState::Up { version, transport: open.transport });
+        publish(&self.state, LinkState::Up { version, transport: open.transport });
         serve(open, &mut self.orders, self.clock, &self.yard).await
     }
 }
