@@ -96,3 +96,6 @@ impl Ari {
         recording::fetch(Connection::new(Arc::clone(&self.target)), call).await
     }
 }
+
+#[cfg(test)]
+mod tests;
