@@ -5,6 +5,7 @@
 //! While the link is down the table is empty: a state that nobody watches is unknown.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Driver {
     pub(super) devices: watch::Sender<Arc<Devices>>,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) counters: Arc<LinkCounters>,
+    /// It was up before.
+    pub(super) met: AtomicBool,
 }
 
 /// What a connection has learnt so far.
@@ -137,6 +140,9 @@ impl Driver {
         if !self.state.borrow().is_up() {
             let version = session.banner.clone();
             info!(version, devices = learnt.devices.iter().count(), "ami link up");
+            if self.met.swap(true, Relaxed) {
+                self.counters.reconnects.fetch_add(1, Relaxed);
+            }
             publish(&self.state, LinkState::Up { version, transport: "ami" });
         }
     }

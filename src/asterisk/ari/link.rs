@@ -44,7 +44,7 @@ const SECOND_CENSUS: Duration = Duration::from_secs(3);
 const NEXT_CENSUS: Duration = Duration::from_secs(15);
 const AFTER_OVERFLOW: Duration = Duration::from_millis(250);
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
-const STAND_BY: Duration = Duration::from_secs(60);
+const STAND_BY: Duration = Duration::from_mins(1);
 /// A fresh application may take a moment to be found.
 const REGISTERED: Duration = Duration::from_millis(50);
 const REGISTER_TRIES: usize = 20;
@@ -176,7 +176,7 @@ impl Keeper {
         match end {
             End::Refused => error!(wait.s = wait.as_secs(), "ari: Asterisk refuses our user or password"),
             End::Replaced => {
-                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by")
+                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by");
             }
             End::Lost(why) if was_up => warn!(%why, "ari link down"),
             End::Lost(why) => debug!(%why, "ari link still down"),

@@ -58,11 +58,11 @@ impl Rig {
 
     async fn until(&self, wanted: impl FnMut(&LinkState) -> bool) {
         let mut state = self.ari.state();
-        timeout(Duration::from_secs(120), state.wait_for(wanted)).await.expect("the state never comes").unwrap();
+        timeout(Duration::from_mins(2), state.wait_for(wanted)).await.expect("the state never comes").unwrap();
     }
 
     async fn next(&mut self) -> Notice {
-        timeout(Duration::from_secs(120), self.notices.recv()).await.expect("no notice comes").unwrap()
+        timeout(Duration::from_mins(2), self.notices.recv()).await.expect("no notice comes").unwrap()
     }
 
     /// The next notice that is no census.
@@ -222,7 +222,7 @@ async fn an_asterisk_that_answers_pings_is_never_dropped() {
         while notices.recv().await.is_some() {}
     };
     tokio::select! {
-        () = sleep(Duration::from_secs(300)) => {}
+        () = sleep(Duration::from_mins(5)) => {}
         () = drain => panic!("the driver ended"),
         _ = state.changed() => panic!("the link went down"),
     }

@@ -1,4 +1,4 @@
-//! An Asterisk of a few lines: HTTP, WebSockets, scripted answers, and a list of what was asked.
+//! An Asterisk of a few lines: HTTP, a WebSocket for each who asks, scripted answers, and a list of what was asked.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -193,7 +193,7 @@ pub(super) fn order(call: u128, command: Command) -> Order {
         party: Party::Extension("101".into()),
         endpoint: "PJSIP/101".into(),
         device: None,
-        max_dial_time: Duration::from_secs(60),
+        max_dial_time: Duration::from_mins(1),
         caller: Identity::default(),
         connected: Identity::default(),
         headers: Vec::new(),
@@ -207,7 +207,7 @@ pub(super) fn order(call: u128, command: Command) -> Order {
         agent: None,
         a: plan(),
         b: plan(),
-        max_duration: Duration::from_secs(7200),
+        max_duration: Duration::from_hours(2),
         record: false,
         language: None,
         vars: BTreeMap::new(),
