@@ -1,7 +1,7 @@
 //! When to try again: capped, jittered, doubling.
 //!
-//! 0.2 s, 0.4 s … 5 s, each ±20 %, so that many daemons do not knock at one Asterisk in step. Pure:
-//! the jitter is drawn by whoever waits.
+//! 0.2 s, 0.4 s … 5 s, each ±20 % and none above 5 s, so that many daemons do not knock at one
+//! Asterisk in step and none comes late. Pure: the jitter is drawn by whoever waits.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ impl Backoff {
     pub fn fail(&mut self, jitter: f64) -> Duration {
         let doubled = FIRST.saturating_mul(1_u32.checked_shl(self.failures.min(16)).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
-        doubled.min(LONGEST).mul_f64(1.0 - SPREAD + 2.0 * SPREAD * jitter.clamp(0.0, 1.0))
+        let spread = 1.0 - SPREAD + 2.0 * SPREAD * jitter.clamp(0.0, 1.0);
+        doubled.min(LONGEST).mul_f64(spread).min(LONGEST)
     }
 
     /// It worked.
@@ -50,6 +51,7 @@ mod tests {
             let plain = Backoff { failures }.fail(0.5).as_secs_f64();
             let jittered = Backoff { failures }.fail(jitter).as_secs_f64();
             prop_assert!((plain * 0.799..=plain * 1.201).contains(&jittered));
+            prop_assert!(jittered <= 5.0);
         }
     }
 }

@@ -10,3 +10,12 @@ pub mod backoff;
 mod connect;
 pub mod naming;
 pub mod version;
+
+/// Publishes a value to whoever watches, and wakes them only when it is another one.
+fn publish<T: PartialEq>(watched: &tokio::sync::watch::Sender<T>, value: T) {
+    watched.send_if_modified(|now| {
+        let differs = *now != value;
+        *now = value;
+        differs
+    });
+}

@@ -20,7 +20,7 @@ impl Version {
         Some(Self { major, minor })
     }
 
-    /// Whether requests can travel over WebSockets: 20.14, 21.9, 22.4 and everything later.
+    /// Whether requests can travel over a WebSocket: 20.14, 21.9, 22.4 and everything later.
     pub const fn takes_requests_over_websockets(self) -> bool {
         match self.major {
             ..20 => false,

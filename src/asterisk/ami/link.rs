@@ -5,6 +5,7 @@
 //! While the link is down the table is empty: a state that nobody watches is unknown.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::message::{Action, Message};
 use super::session::{Session, SessionError, Target};
 use super::table;
 use crate::asterisk::backoff::Backoff;
+use crate::asterisk::publish;
 use crate::device::Devices;
 use crate::link::{LinkCounters, LinkState};
 
@@ -36,6 +38,8 @@ pub struct Driver {
     pub(super) devices: watch::Sender<Arc<Devices>>,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) counters: Arc<LinkCounters>,
+    /// It was up before.
+    pub(super) met: AtomicBool,
 }
 
 /// What a connection has learnt so far.
@@ -71,8 +75,8 @@ impl Driver {
     }
 
     fn forget(&self) {
-        self.state.send_replace(LinkState::Down);
-        self.devices.send_replace(Arc::default());
+        publish(&self.state, LinkState::Down);
+        publish(&self.devices, Arc::default());
     }
 
     /// One connection, from its first byte to its end.
@@ -132,11 +136,14 @@ impl Driver {
 
     fn publish(&self, session: &Session, learnt: &mut Learnt) {
         learnt.unpublished = false;
-        self.devices.send_replace(Arc::new(learnt.devices.clone()));
+        publish(&self.devices, Arc::new(learnt.devices.clone()));
         if !self.state.borrow().is_up() {
             let version = session.banner.clone();
             info!(version, devices = learnt.devices.iter().count(), "ami link up");
-            self.state.send_replace(LinkState::Up { version, transport: "ami" });
+            if self.met.swap(true, Relaxed) {
+                self.counters.reconnects.fetch_add(1, Relaxed);
+            }
+            publish(&self.state, LinkState::Up { version, transport: "ami" });
         }
     }
 }

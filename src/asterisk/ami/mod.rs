@@ -36,7 +36,13 @@ pub fn link(config: &AmiConfig) -> Result<(Ami, Driver), SetupError> {
     let counters = Arc::new(LinkCounters::default());
     let (publish_devices, devices) = watch::channel(Arc::default());
     let (publish_state, state) = watch::channel(LinkState::Down);
-    let driver = Driver { target, devices: publish_devices, state: publish_state, counters: Arc::clone(&counters) };
+    let driver = Driver {
+        target,
+        devices: publish_devices,
+        state: publish_state,
+        counters: Arc::clone(&counters),
+        met: false.into(),
+    };
     Ok((Ami { devices, state, counters }, driver))
 }
 
@@ -92,3 +98,6 @@ pub async fn probe(config: &AmiConfig) -> Result<Probe, ProbeError> {
     }
     Ok(Probe { version: session.banner, warnings })
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::debug;
 use url::Url;
 
 use super::request::{Answer, NoAnswer, Request};
@@ -165,7 +166,11 @@ impl Connection {
             None => false,
         };
         if !usable {
-            self.open = Some(self.connect().await.map_err(|_| NoAnswer::NotSent)?);
+            let open = self.connect().await.map_err(|error| {
+                debug!(%error, "ari: Asterisk cannot be reached");
+                NoAnswer::NotSent
+            })?;
+            self.open = Some(open);
         }
         self.open.as_mut().ok_or(NoAnswer::NotSent)
     }

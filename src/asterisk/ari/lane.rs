@@ -98,7 +98,7 @@ async fn answers(order: &Order, pending: Vec<Pending>, yard: &Yard) -> Vec<Resul
         let answer = pending.wait().await;
         if let Ok(Answer { status: status @ 300.., body }) = &answer {
             // What is to end may well have ended already.
-            if !(*status == 404 && !order.command.starts()) {
+            if *status != 404 || order.command.starts() {
                 yard.counters.refused_requests.fetch_add(1, Relaxed);
             }
             let reason = String::from_utf8_lossy(&body[..body.len().min(200)]);

@@ -33,6 +33,7 @@ use super::post::{Closing, Post, over_http, over_socket};
 use super::request::{self, Answer};
 use super::socket::{Socket, SocketError};
 use crate::asterisk::backoff::Backoff;
+use crate::asterisk::publish;
 use crate::asterisk::version::Version;
 use crate::clock::Clock;
 use crate::config::AriTransport;
@@ -42,7 +43,7 @@ const SECOND_CENSUS: Duration = Duration::from_secs(3);
 const NEXT_CENSUS: Duration = Duration::from_secs(15);
 const AFTER_OVERFLOW: Duration = Duration::from_millis(250);
 const AFTER_REFUSAL: Duration = Duration::from_secs(30);
-const STAND_BY: Duration = Duration::from_secs(60);
+const STAND_BY: Duration = Duration::from_mins(1);
 /// A fresh application may take a moment to be found.
 const REGISTERED: Duration = Duration::from_millis(50);
 const REGISTER_TRIES: usize = 20;
@@ -144,7 +145,7 @@ impl Driver {
             () = carry(self.waiting, self.notices) => {}
             () = self.keeper.keep() => {}
         }
-        self.keeper.state.send_replace(LinkState::Down);
+        publish(&self.keeper.state, LinkState::Down);
     }
 }
 
@@ -174,15 +175,18 @@ impl Keeper {
         match end {
             End::Refused => error!(wait.s = wait.as_secs(), "ari: Asterisk refuses our user or password"),
             End::Replaced => {
-                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by")
+                error!(wait.s = wait.as_secs(), "ari: another client took our application over, standing by");
             }
             End::Lost(why) if was_up => warn!(%why, "ari link down"),
             End::Lost(why) => debug!(%why, "ari link still down"),
         }
-        self.state.send_replace(match end {
-            End::Replaced => LinkState::StandBy,
-            End::Refused | End::Lost(_) => LinkState::Down,
-        });
+        publish(
+            &self.state,
+            match end {
+                End::Replaced => LinkState::StandBy,
+                End::Refused | End::Lost(_) => LinkState::Down,
+            },
+        );
         wait
     }
 
@@ -202,7 +206,7 @@ impl Keeper {
         }
         let version = open.about.system.version.clone();
         info!(version, transport = open.transport, "ari link up");
-        self.state.send_replace(LinkState::Up { version, transport: open.transport });
+        publish(&self.state, LinkState::Up { version, transport: open.transport });
         serve(open, &mut self.orders, self.clock, &self.yard).await
     }
 }

@@ -213,3 +213,6 @@ fn transfer(transfer: &Transfer<'_>) -> Option<Notice> {
 fn recording(over: &RecordingOver<'_>, event: RecordingEvent) -> Option<Notice> {
     Some(Notice::Recording(parse_recording(&over.recording.name)?, event))
 }
+
+#[cfg(test)]
+mod tests;

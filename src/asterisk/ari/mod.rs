@@ -99,3 +99,6 @@ impl Ari {
         recording::fetch(Connection::new(Arc::clone(&self.target)), call).await
     }
 }
+
+#[cfg(test)]
+mod tests;

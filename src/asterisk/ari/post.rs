@@ -83,12 +83,11 @@ impl Pending {
 /// Carries one request at a time over a kept HTTP connection. Ends with its mailbox.
 pub(super) async fn over_http(mut posted: mpsc::Receiver<Posted>, mut connection: Connection) {
     loop {
-        let next = match timeout(IDLE, posted.recv()).await {
-            Ok(next) => next,
-            Err(_) => {
-                connection.close();
-                posted.recv().await
-            }
+        let next = if let Ok(next) = timeout(IDLE, posted.recv()).await {
+            next
+        } else {
+            connection.close();
+            posted.recv().await
         };
         let Some(Posted { request, reply }) = next else { return };
         // Nobody waits for it any more: to send it now would be to act behind a decision.

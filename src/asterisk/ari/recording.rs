@@ -1,6 +1,6 @@
 //! Recordings that Asterisk keeps, as streams.
 //!
-//! Always over HTTP, on a connection of their own: WebSockets carry no binary answers, and a long
+//! Always over HTTP, on a connection of their own: a WebSocket carries no binary answers, and a long
 //! file must not hold up a lane.
 
 use std::pin::Pin;

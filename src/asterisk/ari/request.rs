@@ -198,3 +198,105 @@ fn record(bridge: &str, request: &CallRequest) -> Request {
         .with("beep", "no")
         .with("terminateOn", "none")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::{Identity, LegPlan, ReportPlan};
+    use crate::dial::number::Party;
+    use crate::timestamp::Timestamp;
+
+    fn identity(number: &str, name: &str) -> Identity {
+        Identity { number: number.into(), name: name.into() }
+    }
+
+    fn plan(endpoint: &str, caller: Identity, connected: Identity) -> LegPlan {
+        LegPlan {
+            party: Party::Extension("101".into()),
+            endpoint: endpoint.into(),
+            device: None,
+            max_dial_time: Duration::from_mins(1),
+            caller,
+            connected,
+            headers: vec![("Answer-Mode".into(), "Auto".into())],
+        }
+    }
+
+    fn order(command: Command) -> Order {
+        let (company, target) = (identity("12125550100", "Demo Main"), identity("12125550101", "Bob \"B\""));
+        let request = CallRequest {
+            id: CallId::from_bits(0xabc),
+            tenant: "demo".into(),
+            credential: "demo-code".into(),
+            door: "voicenter".into(),
+            accepted_at: Timestamp::from_millis(0),
+            agent: None,
+            a: plan("PJSIP/101", company.clone(), target.clone()),
+            b: plan("Local/12125550101@from-internal/n", target, company),
+            max_duration: Duration::from_hours(2),
+            record: true,
+            language: Some("en".into()),
+            vars: BTreeMap::from([("lead".into(), "7&8, ü".into())]),
+            report: ReportPlan {
+                userdata: None,
+                ext_transaction_data: None,
+                callback_url: None,
+                cdr_url: None,
+                time_zone: "UTC".into(),
+                caller_id: String::new(),
+                public_url: String::new(),
+            },
+            warnings: Vec::new(),
+        };
+        Order { request: Arc::new(request), command }
+    }
+
+    fn wire(command: Command) -> Vec<String> {
+        let line = |request: Request| {
+            let query: Vec<_> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{} {} {}", request.method.as_str(), request.uri, query.join(" ")).trim_end().to_owned()
+        };
+        requests(&order(command), "dialbridge").into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_command_has_its_requests() {
+        let all = [
+            Command::CreateBridge,
+            Command::Create(Leg::A),
+            Command::Create(Leg::B),
+            Command::JoinAndDial(Leg::A),
+            Command::StartRingback,
+            Command::StopRingback,
+            Command::Record,
+            Command::Hangup(Leg::B),
+            Command::DestroyBridge,
+        ];
+        let lines: Vec<_> = all.into_iter().flat_map(wire).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn leg_a_shows_the_target_and_leg_b_the_company() {
+        let body = |leg| requests(&order(Command::Create(leg)), "dialbridge").remove(0).body;
+        insta::assert_json_snapshot!("variables_of_leg_a", body(Leg::A));
+        insta::assert_json_snapshot!("variables_of_leg_b", body(Leg::B));
+    }
+
+    #[test]
+    fn headers_go_only_where_sip_is_spoken() {
+        let names = |leg| variables(&order(Command::Create(leg)).request, leg).keys().cloned().collect::<Vec<_>>();
+        assert!(names(Leg::A).contains(&"PJSIP_HEADER(add,Answer-Mode)".to_owned()));
+        assert!(!names(Leg::B).iter().any(|name| name.starts_with("PJSIP_HEADER")));
+    }
+
+    #[test]
+    fn a_filter_names_what_is_unwanted_and_never_what_is_wanted() {
+        let body = filter("dialbridge", &["ChannelVarset"]).body.unwrap();
+        assert_eq!(body, json!({"disallowed": [{"type": "ChannelVarset"}]}));
+    }
+}
