@@ -48,10 +48,10 @@ impl fmt::Display for Leg {
     }
 }
 
-/// A number and a name, as a phone's display shows them. Digits only (no plus); either may be empty.
+/// A number and a name, as a phone's display shows them; either may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Digits, without plus.
+    /// Digits; with a plus before them only towards a trunk that wants numbers so.
     pub number: String,
     /// Printable, at most 40 characters, without quotes and angle brackets.
     pub name: String,

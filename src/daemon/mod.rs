@@ -33,6 +33,7 @@ use crate::engine::{DoorOrder, Engine, recover};
 use crate::http::Doors;
 use crate::link::Notice;
 use crate::metrics::Metrics;
+use crate::report::render::check_callback_url;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
@@ -114,7 +115,10 @@ impl Running {
             clock,
             public_url: config.http.public_url.as_str().into(),
             trusted_proxies: config.http.trusted_proxies.as_slice().into(),
-            callback_check: Arc::new(move |url| guard.check_url(url).map_err(|why| why.to_string())),
+            callback_check: Arc::new(move |url| {
+                check_callback_url(url).map_err(|why| why.to_string())?;
+                guard.check_url(url).map_err(|why| why.to_string())
+            }),
             recordings: Arc::new(recordings::AtAsterisk(ari.clone())),
             counters: exporter.http(),
             metrics: Arc::new(exporter),

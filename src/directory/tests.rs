@@ -93,7 +93,7 @@ fn a_change_is_said_in_words_and_without_secrets() {
         .replace("device = \"PJSIP/104\"", "device = \"PJSIP/104\"\nblocked = true")
         .replace("secret = \"demo-code\"", "secret = \"another-token\"")
         .replace("\"+1\", \"+972\"", "\"+1\", \"+44\"")
-        .replace("agent_active = 1\n", "agent_active = 3\n")
+        .replace("agent_active = 1000\n", "agent_active = 3\n")
         .replace("extension = \"700\"", "extension = \"701\"");
     assert_eq!(
         lines(&directory, &text),
@@ -101,7 +101,7 @@ fn a_change_is_said_in_words_and_without_secrets() {
             "demo: agent 104 changed: blocked false → true",
             "demo: allowed_destinations − +972",
             "demo: allowed_destinations + +44",
-            "demo: limits.agent_active 1 → 3",
+            "demo: limits.agent_active 1000 → 3",
             "demo: service 700 removed",
             "demo: service 701 added",
             "demo: token demo-code changed: secret_hash changed",

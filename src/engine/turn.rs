@@ -167,7 +167,7 @@ impl Loop {
         if owes_callbacks {
             self.ports.callbacks.notify_one();
         }
-        log_ended(&batch);
+        log(&batch);
         let waiting = self.ports.orders.len() + self.ports.notices.len();
         (self.ports.observe)(&Turn { milestones: &milestones, commit, board: &self.board, waiting });
         Ok(late)
@@ -266,7 +266,11 @@ fn newly_accepted(batch: &Batch) -> Vec<CallId> {
     batch.ledger.iter().filter(|entry| entry.sequence == 1).map(|entry| entry.call).collect()
 }
 
-fn log_ended(batch: &Batch) {
+fn log(batch: &Batch) {
+    for entry in &batch.ledger {
+        let (event, commands) = (&entry.event, &entry.commands);
+        tracing::debug!(call.id = %entry.call, call.sequence = entry.sequence, ?event, ?commands, "call");
+    }
     for Snapshot { request, journal } in &batch.snapshots {
         let Phase::Ended { verdict } = journal.phase else { continue };
         let talked = journal.times.connected.map_or(Duration::ZERO, |since| verdict.at.since(since));

@@ -48,7 +48,7 @@ fn lag(snapshot: &LagSnapshot) -> MetricFamily {
     let mut histogram = Histogram::default();
     histogram.set_sample_count(snapshot.count);
     histogram.set_sample_sum(snapshot.sum);
-    histogram.set_bucket(snapshot.buckets.iter().map(bucket).collect());
+    histogram.set_bucket(snapshot.buckets.iter().filter(|(bound, _)| bound.is_finite()).map(bucket).collect());
     let mut metric = Metric::default();
     metric.set_histogram(histogram);
     let mut family = MetricFamily::default();

@@ -14,11 +14,38 @@ pub fn sentence(event: &Event, request: &CallRequest) -> String {
         Event::Accepted => {
             format!("The call from {} to {} was accepted.", number(&request.a.party), number(&request.b.party))
         }
+        Event::Line(Leg::B, LineEvent::Answered) => format!("{} answered: both are joined.", who(Leg::B, request)),
         Event::Line(leg, event) => line(&who(*leg, request), event),
         Event::Recording(RecordingEvent::Finished) => "The recording is complete.".to_owned(),
         Event::Recording(RecordingEvent::Failed) => "The recording failed.".to_owned(),
         Event::Terminate => "A request asked to end the call.".to_owned(),
         Event::Deadline => "A time limit was reached.".to_owned(),
+    }
+}
+
+/// A short name for programs: `accepted`, `a_ringing`, `b_answered`, `deadline`.
+pub fn name(event: &Event) -> String {
+    match event {
+        Event::Accepted => "accepted".to_owned(),
+        Event::Line(leg, event) => format!("{}_{}", if *leg == Leg::A { "a" } else { "b" }, line_name(event)),
+        Event::Recording(RecordingEvent::Finished) => "recording_finished".to_owned(),
+        Event::Recording(RecordingEvent::Failed) => "recording_failed".to_owned(),
+        Event::Terminate => "terminate".to_owned(),
+        Event::Deadline => "deadline".to_owned(),
+    }
+}
+
+const fn line_name(event: &LineEvent) -> &'static str {
+    match event {
+        LineEvent::Entered => "dialling",
+        LineEvent::Ringing => "ringing",
+        LineEvent::EarlyMedia => "early_media",
+        LineEvent::Answered => "answered",
+        LineEvent::DialEnded(_) => "dial_ended",
+        LineEvent::Forwarded => "forwarded",
+        LineEvent::HangupRequested(_) => "hanging_up",
+        LineEvent::Gone(_) => "gone",
+        LineEvent::Transferred => "transferred",
     }
 }
 
@@ -157,7 +184,7 @@ mod tests {
     fn a_timeline_reads_as_plain_english() {
         assert_eq!(sentence(&Event::Accepted, &order()), "The call from 101 to +12125550101 was accepted.");
         assert_eq!(said(Leg::A, LineEvent::Ringing), "The agent's phone (101) rings.");
-        assert_eq!(said(Leg::B, LineEvent::Answered), "The target (+12125550101) answered.");
+        assert_eq!(said(Leg::B, LineEvent::Answered), "The target (+12125550101) answered: both are joined.");
         assert_eq!(
             said(Leg::B, LineEvent::Gone(Gone::Destroyed(Cause { q850: 17, sip: Some(486) }))),
             "The target (+12125550101) has no line any more (486)."

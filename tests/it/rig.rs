@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::lab::daemon::Daemon;
 use crate::lab::ports::Ports;
-use crate::lab::provision::{Version, directory};
+use crate::lab::provision::Version;
 use crate::lab::sink::Sink;
 use crate::lab::world::{World, WorldOptions};
 
@@ -51,7 +51,8 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn start(version: Version, test: &str) -> anyhow::Result<Self> {
-        let dir = directory().join("tests").join(test.replace("::", "-"));
+        let dir = crate::lab::repository().join(".lab/tests").join(test.replace("::", "-"));
+        std::fs::create_dir_all(&dir)?;
         let world = World::start(WorldOptions::new(version, Ports::for_test()?, dir)).await?;
         let sink = Sink::start(world.ports.sink, &world.dir).await?;
         let daemon = Daemon::start(Path::new(env!("CARGO_BIN_EXE_dialbridge")), &world)?;

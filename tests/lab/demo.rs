@@ -67,10 +67,13 @@ async fn show(world: &World, daemon: &Daemon, sink: &Sink) -> anyhow::Result<()>
     let call = answer["CALLID"].as_str().context("the click was refused")?;
 
     let callbacks = sink.wait_for(1, Duration::from_secs(30)).await?;
+    let timeline = timeline(daemon, call).await?;
     say("\nThe timeline");
-    for event in timeline(daemon, call).await? {
-        say(&format!("  {:25} {:12} {}", field(&event, "at"), field(&event, "event"), field(&event, "text")));
+    for event in timeline["data"].as_array().context("no events")? {
+        say(&format!("  {:25} {:12} {}", field(event, "at"), field(event, "event"), field(event, "text")));
     }
+    say(&format!("  {:25} {:12} {}", "", "ended", field(&timeline, "ending")));
+    anyhow::ensure!(timeline["ending"] == "Both talked, and the target hung up.", "it did not end as it should have");
     show_callback(&callbacks[0])?;
     let live = world.live().await?;
     anyhow::ensure!(live.is_empty(), "still alive in Asterisk: {live:?}");
@@ -108,10 +111,9 @@ async fn click(daemon: &Daemon, sink: &Sink) -> anyhow::Result<Value> {
     serde_json::from_str(&answer).with_context(|| format!("the click's answer is no JSON: {answer}"))
 }
 
-async fn timeline(daemon: &Daemon, call: &str) -> anyhow::Result<Vec<Value>> {
+async fn timeline(daemon: &Daemon, call: &str) -> anyhow::Result<Value> {
     let request = reqwest::Client::new().get(daemon.url(&format!("/v1/calls/{call}/events"))).bearer_auth("demo-code");
-    let body: Value = serde_json::from_str(&request.send().await?.error_for_status()?.text().await?)?;
-    Ok(body["data"].as_array().cloned().unwrap_or_default())
+    Ok(serde_json::from_str(&request.send().await?.error_for_status()?.text().await?)?)
 }
 
 /// Shows the callback, and refuses one in which a token was left as it was.
@@ -121,11 +123,16 @@ fn show_callback(callback: &Callback) -> anyhow::Result<()> {
         say(&format!("  {name}: {}", callback.header(name).unwrap_or("-")));
     }
     for (name, value) in callback.pairs() {
-        say(&format!("  {name:30} {value}"));
-        anyhow::ensure!(
-            !(value.len() > 2 && value.starts_with('$') && value.ends_with('$')),
-            "the token {value} was not expanded"
-        );
+        if name != "ctl_userdata" {
+            say(&format!("  {name}: {value}"));
+            continue;
+        }
+        say("  ctl_userdata:");
+        for pair in value.trim_matches(['[', ']']).split("][") {
+            let (name, value) = pair.split_once('|').unwrap_or((pair, ""));
+            say(&format!("    {name:24} {value}"));
+        }
+        anyhow::ensure!(!value.contains('$'), "a token was not expanded");
     }
     Ok(())
 }

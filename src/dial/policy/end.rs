@@ -1,5 +1,6 @@
 //! The two ends of a call: who or what was typed, and what reaches it.
 
+use crate::call::Identity;
 use crate::dial::number::{self, NumberError, Party};
 use crate::dial::policy::{Click, Context, Notes, Phone, Refusal};
 use crate::directory::{Agent, Service, Tenant};
@@ -91,6 +92,15 @@ impl<'a> End<'a> {
             Party::Outside(number) => (Reach::Outside, Some(dial_string(field, number, plan, tenant)?)),
         };
         Ok(Self { field, party, reach, endpoint: endpoint.unwrap_or_default() })
+    }
+
+    /// A caller id as this end's route wants numbers: with the plus where the number that is dialled has one.
+    pub(super) fn dress(&self, identity: Identity) -> Identity {
+        let keeps_plus = matches!(self.reach, Reach::Outside) && self.endpoint.contains('+');
+        if !keeps_plus || identity.number.is_empty() {
+            return identity;
+        }
+        Identity { number: format!("+{}", identity.number), name: identity.name }
     }
 
     /// Asterisk's device behind this end, where its state can be known.

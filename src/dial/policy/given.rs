@@ -78,14 +78,13 @@ fn check_vars(click: &Click) -> Result<(), Refusal> {
 
 fn callback_url(userdata: Option<&UserData>, ctx: &Context<'_>) -> Result<Option<String>, Refusal> {
     const FIELD: &str = "ctl_callbackUrl";
-    let pairs = userdata.into_iter().flat_map(|userdata| &userdata.pairs);
-    let mut urls = pairs.filter(|(name, _)| name.eq_ignore_ascii_case(FIELD)).map(|(_, url)| url.trim());
-    let Some(url) = urls.next().filter(|url| !url.is_empty()) else { return Ok(None) };
-    if urls.next().is_some() {
+    let Some(userdata) = userdata else { return Ok(None) };
+    if userdata.pairs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(FIELD)).count() > 1 {
         return Err(invalid(FIELD, "is given twice"));
     }
-    (ctx.callback_check)(url).map_err(|why| Refusal::Invalid { field: FIELD, message: sentence_case(&why) })?;
-    Ok(Some(url.to_owned()))
+    let Some(url) = userdata.callback_url().filter(|url| !url.is_empty()) else { return Ok(None) };
+    (ctx.callback_check)(&url).map_err(|why| Refusal::Invalid { field: FIELD, message: sentence_case(&why) })?;
+    Ok(Some(url))
 }
 
 /// The id of a new record is ours to give; from outside it is dropped.

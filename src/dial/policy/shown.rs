@@ -64,7 +64,7 @@ impl Shown {
             (_, Reach::Outside) => on_a.number.clone(),
             _ => default_of(tenant, agent).map(|own| digits(&own.number)).unwrap_or_default(),
         };
-        Ok(Self { on_a, on_b, company })
+        Ok(Self { on_a: origin.end.dress(on_a), on_b: target.dress(on_b), company })
     }
 }
 

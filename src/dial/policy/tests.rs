@@ -95,7 +95,7 @@ fn an_agent_and_an_outside_number_make_a_complete_request() {
     assert_eq!(request.report.caller_id, "12125550100");
     assert_eq!(request.warnings, Vec::<String>::new());
     assert_eq!(admission.duplicate_window, Duration::from_secs(5));
-    assert_eq!(admission.agent_active_limit, 1);
+    assert_eq!(admission.agent_active_limit, 1000);
     assert_eq!(admission.audit, Vec::<String>::new());
 }
 

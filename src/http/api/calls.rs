@@ -34,7 +34,7 @@ pub(in crate::http) async fn show(
 struct EventView {
     at: String,
     sequence: u32,
-    event: serde_json::Value,
+    event: String,
     text: String,
 }
 
@@ -61,7 +61,7 @@ fn view(call: &Snapshot, entry: &Entry) -> EventView {
     EventView {
         at: entry.at.to_string(),
         sequence: entry.sequence,
-        event: serde_json::to_value(&entry.event).unwrap_or_default(),
+        event: sentence::name(&entry.event),
         text: sentence::sentence(&entry.event, &call.request),
     }
 }
@@ -76,8 +76,11 @@ pub(in crate::http) async fn recording(
     let id = call.request.id;
     match call.journal.recording {
         Recording::None | Recording::Failed => return Err(ApiError::NotFound),
-        Recording::Running => return Err(ApiError::Conflict("the call is still being recorded".to_owned())),
-        Recording::Kept => {}
+        Recording::Running if !call.journal.is_over() => {
+            return Err(ApiError::Conflict("the call is still being recorded".to_owned()));
+        }
+        // A recording is complete only once its bridge is gone, after the call: then Asterisk knows.
+        Recording::Running | Recording::Kept => {}
     }
     let audio = shared.ports.recordings.fetch(id).await.map_err(|why| match why {
         NoAudio::NotFound => ApiError::NotFound,
