@@ -19,17 +19,17 @@ pub(super) struct Exporter {
     links: [(&'static str, watch::Receiver<LinkState>, Arc<LinkCounters>); 2],
     http: Arc<HttpCounters>,
     callbacks: Arc<CallbackCounters>,
-    lines: Arc<LineCounts>,
+    log: Arc<LineCounts>,
 }
 
 impl Exporter {
     pub(super) fn new(
         common: &Common,
         (ari, ami): (&Ari, &Ami),
-        (callbacks, lines): (Arc<CallbackCounters>, Arc<LineCounts>),
+        (callbacks, log): (Arc<CallbackCounters>, Arc<LineCounts>),
     ) -> Self {
         let links = [("ari", ari.state(), ari.counters()), ("ami", ami.state(), ami.counters())];
-        Self { common: common.clone(), links, http: Arc::new(HttpCounters::default()), callbacks, lines }
+        Self { common: common.clone(), links, http: Arc::new(HttpCounters::default()), callbacks, log }
     }
 
     pub(super) fn http(&self) -> Arc<HttpCounters> {
@@ -45,7 +45,7 @@ impl MetricsText for Exporter {
         let links = self.links.iter().zip(&states);
         let links = links.map(|((name, _, counters), state)| Link { name, state, counters }).collect();
         let (requests, refusals) = (self.http.read().collect(), self.http.refusals().collect());
-        let (callbacks, log) = (Some(&*self.callbacks), Some(&*self.lines));
+        let (callbacks, log) = (Some(&*self.callbacks), Some(&*self.log));
         let observed = Observed { links, requests, refusals, callbacks, outbox, log };
         self.common.metrics.render(&observed)
     }

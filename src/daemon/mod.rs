@@ -98,8 +98,8 @@ impl Running {
         let (tasks, rest, doors) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
-        let (ari, ari_driver) = ari::link(&config.ari, clock, notices).context("[ari]")?;
-        let (ami, ami_driver) = ami::link(&config.ami).context("[ami]")?;
+        let (ari, calling) = ari::link(&config.ari, clock, notices).context("[ari]")?;
+        let (ami, watching) = ami::link(&config.ami).context("[ami]")?;
         let board = recovered(&common).await?;
         let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
         let worker = worker::worker(&common, &config.callback, &guard)?;
@@ -128,8 +128,8 @@ impl Running {
         let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: worker.wake_handle() };
         let engine = engine(&common, board, inboxes, ari);
         let engine = tasks.spawn(engine.run(rest.clone()));
-        tasks.spawn(ari_driver.run(rest.clone()));
-        tasks.spawn(ami_driver.run(rest.clone()));
+        tasks.spawn(calling.run(rest.clone()));
+        tasks.spawn(watching.run(rest.clone()));
         tasks.spawn(worker.run(rest.clone()));
         tasks.spawn(until(rest.clone(), systemd::watchdog(common.hearts.clone())));
         let door_tasks = TaskTracker::new();
@@ -172,7 +172,7 @@ impl Running {
         match reloaded {
             Ok(()) => tracing::info!("the configuration was read again"),
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "nothing was changed: the configuration is not in order")
+                tracing::warn!(error = format!("{error:#}"), "nothing was changed: the configuration is not in order");
             }
         }
         systemd::notify(Milestone::Ready, "taking clicks");

@@ -28,7 +28,6 @@ use shown::Shown;
 pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the outside protocol, named there")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the door, as it was given")]
 pub struct Click {

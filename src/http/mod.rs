@@ -4,7 +4,7 @@
 //! what became of it back into the dialect. No door waits for Asterisk: it answers once the engine has
 //! stored the order. Three routers, all on this page: the public one, the same with an implicit
 //! administrator for the Unix socket, and the small one that Prometheus scrapes. What a handler may
-//! use comes in as [`Ports`]; connections and their limits are [`serve`](mod@serve)'s.
+//! use comes in as [`Ports`]; connections and their limits are [`serve()`]'s.
 
 mod api;
 mod auth;

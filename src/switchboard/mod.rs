@@ -1,6 +1,6 @@
 //! All calls of one node: routes what happens by call id, keeps the deadlines, guards the agents.
 //!
-//! Pure, like the calls in it. One [`Input`] goes in, one [`Step`] comes out: what is to be written,
+//! Pure, like the calls in it. Inputs go in one by one, one [`Step`] comes out: what is to be written,
 //! and only then done. The engine may put many inputs into one step, so that they share a commit.
 //!
 //! A reconnect and a restart are no states of their own. The link takes a [`Census`] of what there is

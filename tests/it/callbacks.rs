@@ -26,7 +26,7 @@ fn same_words(callbacks: &[Callback]) -> anyhow::Result<()> {
 async fn a_receiver_that_fails_twice_gets_the_same_words_three_times(rig: &Rig) -> anyhow::Result<()> {
     rig.sink.script([Answer::status(500), Answer::status(500)]);
     let call = call_with_callback(rig, rig.world.ports.sink).await?;
-    let callbacks = rig.sink.wait_for(3, Duration::from_secs(60)).await?;
+    let callbacks = rig.sink.wait_for(3, Duration::from_mins(1)).await?;
     same_words(&callbacks)?;
     let answered: Vec<_> = callbacks.iter().map(|callback| callback.answered).collect();
     anyhow::ensure!(answered == [Some(500), Some(500), Some(200)], "{answered:?}");
@@ -44,7 +44,7 @@ async fn a_receiver_that_is_down_at_first_gets_it_when_it_comes_up(rig: &Rig) ->
     rig.daemon.restart()?;
     rig.daemon.wait_ready(Duration::from_secs(15)).await?;
     let late = Sink::start(port, &rig.world.dir).await?;
-    let callbacks = late.wait_for(1, Duration::from_secs(60)).await?;
+    let callbacks = late.wait_for(1, Duration::from_mins(1)).await?;
     same_words(&callbacks)
 }
 

@@ -32,7 +32,7 @@ async fn an_explicit_caller_id_counts_for_that_call(rig: &Rig) -> anyhow::Result
     let (_, carrier) = invites(rig, "101", "12125550105", &explicit).await?;
     shows(&carrier, "12125550101", "Support Line")?;
     let named = [("targetcallerid", "+12125550101")];
-    let (_, carrier) = invites(rig, "101", "12125550125", &named).await?;
+    let (_, carrier) = invites(rig, "101", "12125551105", &named).await?;
     shows(&carrier, "12125550101", "Demo Support")
 }
 

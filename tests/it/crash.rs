@@ -15,7 +15,7 @@ fn value(callback: &Callback, name: &str) -> anyhow::Result<String> {
     Ok(rest.split(']').next().unwrap_or("").to_owned())
 }
 
-async fn packets(rig: &Rig) -> anyhow::Result<[u64; 2]> {
+fn packets(rig: &Rig) -> anyhow::Result<[u64; 2]> {
     let agent = rig.world.phones.invites().first().cloned().context("no INVITE at the phone")?;
     let target = rig.world.carrier.invites().first().cloned().context("no INVITE at the carrier")?;
     let at_agent = rig.world.phones.stream(&agent.sip_call_id).context("no audio at the phone")?;
@@ -31,15 +31,15 @@ async fn talk_survives(rig: &Rig, die: impl AsyncFn() -> anyhow::Result<()>) -> 
     let call = rig.call("101", "12125550101", &[("maxduration", "8"), ("ctl_userdata", &userdata)]).await?;
     rig.wait_talking(&call).await?;
     die().await?;
-    let before = packets(rig).await?;
+    let before = packets(rig)?;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let without = packets(rig).await?;
+    let without = packets(rig)?;
     rig.daemon.restart()?;
     rig.daemon.wait_ready(Duration::from_secs(15)).await?;
     let record = rig.record(&call).await?;
     anyhow::ensure!(record["phase"] == "talking", "it was not adopted: {record}");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let after = packets(rig).await?;
+    let after = packets(rig)?;
     // 50 packets a second each way; half of them would be a conversation with holes.
     for leg in 0..2 {
         anyhow::ensure!(without[leg] - before[leg] > 80, "leg {leg} fell silent: {before:?} {without:?}");

@@ -91,12 +91,9 @@ async fn readiness_tells_which_part_is_away(rig: &Rig) -> anyhow::Result<()> {
     anyhow::ensure!(body.to_string().contains("ari"), "{body}");
     let alive = rig.http.get(rig.daemon.url("/healthz")).send().await?;
     anyhow::ensure!(alive.status() == 200, "an Asterisk that is away is no reason to restart the daemon");
-    let back = std::time::Instant::now();
     rig.world.asterisk.start()?;
     rig.world.asterisk.wait_ready().await?;
-    rig.daemon.wait_ready(Duration::from_secs(10)).await?;
-    anyhow::ensure!(back.elapsed() < Duration::from_secs(10), "reconnected only after {:?}", back.elapsed());
-    Ok(())
+    rig.daemon.wait_ready(Duration::from_secs(6)).await
 }
 
 fn dialbridge(rig: &Rig, arguments: &[&str]) -> anyhow::Result<Output> {
@@ -122,7 +119,8 @@ async fn check_says_what_it_found(rig: &Rig) -> anyhow::Result<()> {
     anyhow::ensure!(output.status.code() == Some(4), "{:?} {}", output.status, text(&output));
     let missing = dialbridge(rig, &["check", "--config", "/nonexistent.toml"])?;
     anyhow::ensure!(missing.status.code() == Some(78), "{:?} {}", missing.status, text(&missing));
-    Ok(())
+    rig.world.asterisk.start()?;
+    rig.world.wait_ready().await
 }
 
 async fn a_change_of_the_directory_counts_at_once(rig: &Rig) -> anyhow::Result<()> {

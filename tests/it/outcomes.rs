@@ -4,64 +4,72 @@ use serde_json::Value;
 
 use crate::rig::{CALL, Rig, on_both_versions};
 
-/// Target, what else the click says, and the status, reason and author of the end.
-type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str, &'static str);
+type More = &'static [(&'static str, &'static str)];
+
+/// A click, and the status, reason and author of the call's end.
+struct Row {
+    phone: &'static str,
+    target: &'static str,
+    more: More,
+    end: [&'static str; 3],
+}
+
+const fn row(phone: &'static str, target: &'static str, more: More, end: [&'static str; 3]) -> Row {
+    Row { phone, target, more, end }
+}
+
+const TWO_SECONDS: More = &[("maxduration", "2")];
+const NO_PATIENCE: More = &[("phonemaxdialtime", "2"), ("targetmaxdialtime", "2")];
+const LIMIT: [&str; 3] = ["completed", "max_duration", "timer"];
 
 /// From 101, to each of the carrier's numbers. Those that would go on are limited or hung up.
 const TARGETS: [Row; 14] = [
-    ("12125550101", &[("maxduration", "2")], "completed", "max_duration", "timer"),
-    ("12125550102", &[], "busy", "target_busy", "target"),
-    ("12125550103", &[("targetmaxdialtime", "2")], "no-answer", "target_no_answer", "timer"),
-    ("12125550104", &[], "busy", "target_declined", "target"),
-    ("12125550105", &[], "completed", "normal", "target"),
-    ("12125550106", &[], "failed", "target_invalid", "network"),
-    ("12125550107", &[], "failed", "target_rejected", "network"),
-    ("12125550108", &[], "failed", "congestion", "network"),
-    ("12125550109", &[("maxduration", "2")], "completed", "max_duration", "timer"),
-    ("12125550110", &[], "completed", "normal", "target"),
-    ("12125550111", &[("targetmaxdialtime", "2")], "no-answer", "target_no_answer", "timer"),
-    ("972501234502", &[], "busy", "target_busy", "target"),
-    ("700", &[], "completed", "normal", "target"),
-    ("109", &[("maxduration", "2")], "completed", "max_duration", "timer"),
+    row("101", "12125550101", TWO_SECONDS, LIMIT),
+    row("101", "12125550102", &[], ["busy", "target_busy", "target"]),
+    row("101", "12125550103", NO_PATIENCE, ["no-answer", "target_no_answer", "timer"]),
+    row("101", "12125550104", &[], ["busy", "target_declined", "target"]),
+    row("101", "12125550105", &[], ["completed", "normal", "target"]),
+    row("101", "12125550106", &[], ["failed", "target_invalid", "network"]),
+    row("101", "12125550107", &[], ["failed", "target_rejected", "network"]),
+    row("101", "12125550108", &[], ["failed", "congestion", "network"]),
+    row("101", "12125550109", TWO_SECONDS, LIMIT),
+    row("101", "12125550110", &[], ["completed", "normal", "target"]),
+    row("101", "12125550111", NO_PATIENCE, ["no-answer", "target_no_answer", "timer"]),
+    row("101", "972501234502", &[], ["busy", "target_busy", "target"]),
+    row("101", "700", &[], ["completed", "normal", "target"]),
+    row("101", "109", TWO_SECONDS, LIMIT),
 ];
 
 /// Each phone, to a number that answers.
-const PHONES: [(&str, &[(&str, &str)], &str, &str, &str); 7] = [
-    ("101", &[("maxduration", "2")], "completed", "max_duration", "timer"),
-    ("102", &[], "failed", "agent_unreachable", "pbx"),
-    ("104", &[("phonemaxdialtime", "2")], "no-answer", "agent_no_answer", "timer"),
-    ("105", &[], "busy", "agent_busy", "agent"),
-    ("106", &[], "completed", "normal", "agent"),
-    ("109", &[("maxduration", "2")], "completed", "max_duration", "timer"),
-    ("SIPTRUNK", &[("maxduration", "2")], "completed", "max_duration", "timer"),
+const PHONES: [Row; 7] = [
+    row("101", "12125550101", TWO_SECONDS, LIMIT),
+    row("102", "12125550101", &[], ["failed", "agent_unreachable", "pbx"]),
+    row("104", "12125550101", NO_PATIENCE, ["no-answer", "agent_no_answer", "timer"]),
+    row("105", "12125550101", &[], ["busy", "agent_busy", "agent"]),
+    row("106", "12125550101", &[], ["completed", "normal", "agent"]),
+    row("109", "12125550101", TWO_SECONDS, LIMIT),
+    row("SIPTRUNK", "12125550101", TWO_SECONDS, LIMIT),
 ];
 
 async fn every_number_ends_as_it_should(rig: &Rig) -> anyhow::Result<()> {
-    let calls = TARGETS.map(|(target, more, ..)| async move { rig.call("101", target, more).await });
-    check(rig, TARGETS.map(|(target, _, status, reason, by)| (target, status, reason, by)), calls).await
+    check(rig, &TARGETS).await
 }
 
 async fn every_phone_ends_as_it_should(rig: &Rig) -> anyhow::Result<()> {
-    let calls = PHONES.map(|(phone, more, ..)| async move { rig.call(phone, "12125550101", more).await });
-    check(rig, PHONES.map(|(phone, _, status, reason, by)| (phone, status, reason, by)), calls).await
+    check(rig, &PHONES).await
 }
 
-async fn check<const N: usize>(
-    rig: &Rig,
-    expected: [(&str, &str, &str, &str); N],
-    calls: [impl Future<Output = anyhow::Result<String>>; N],
-) -> anyhow::Result<()> {
-    let mut wrong = Vec::new();
+async fn check(rig: &Rig, rows: &[Row]) -> anyhow::Result<()> {
     let mut placed = Vec::new();
-    for call in calls {
-        placed.push(call.await?);
+    for row in rows {
+        placed.push(rig.call(row.phone, row.target, row.more).await?);
     }
-    for (call, (party, status, reason, by)) in placed.iter().zip(expected) {
+    let mut wrong = Vec::new();
+    for (call, row) in placed.iter().zip(rows) {
         let record = rig.wait_ended(call).await?;
-        let is =
-            [&record["status"], &record["end_reason"], &record["end_by"]].map(|value| value.as_str().unwrap_or(""));
-        if is != [status, reason, by] && !is_16_alike(rig, &record, reason) {
-            wrong.push(format!("{party}: expected {status} {reason} {by}, got {is:?}: {record}"));
+        let end = ["status", "end_reason", "end_by"].map(|field| record[field].as_str().unwrap_or(""));
+        if end != row.end && !is_16_alike(rig, &record, row.end[1]) {
+            wrong.push(format!("{} to {}: expected {:?}, got {end:?}: {record}", row.phone, row.target, row.end));
         }
     }
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -77,7 +85,7 @@ fn is_16_alike(rig: &Rig, record: &Value, expected: &str) -> bool {
 }
 
 async fn phones_that_cannot_take_a_call_are_refused_with_the_reason(rig: &Rig) -> anyhow::Result<()> {
-    let rows: [(&str, &str, &[(&str, &str)], i64); 8] = [
+    let rows: [(&str, &str, More, i64); 8] = [
         ("103", "12125550101", &[], 4),
         ("102", "12125550101", &[("checkphonedevicestate", "true")], 3),
         ("101", "102", &[("checktargetdevicestate", "1")], 3),
@@ -85,7 +93,7 @@ async fn phones_that_cannot_take_a_call_are_refused_with_the_reason(rig: &Rig) -
         ("108", "12125550101", &[], 1),
         ("201", "12125550101", &[], 1),
         ("101", "12125550199", &[], 1),
-        ("101", "4420794601", &[], 1),
+        ("101", "442079460100", &[], 1),
     ];
     for (phone, target, more, code) in rows {
         let answer = rig.click(phone, target, more).await?;

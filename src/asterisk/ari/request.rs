@@ -270,8 +270,6 @@ mod tests {
             Command::Create(Leg::A),
             Command::Create(Leg::B),
             Command::JoinAndDial(Leg::A),
-            Command::StartRingback,
-            Command::StopRingback,
             Command::Record,
             Command::Hangup(Leg::B),
             Command::DestroyBridge,

@@ -17,7 +17,7 @@ use crate::asterisk::naming::channel_name;
 use crate::call::{CallId, Command, Gone, Leg, LineEvent, Order};
 use crate::clock::Clock;
 use crate::config::{AriConfig, AriTransport};
-use crate::link::{Census, LinkState, Notice};
+use crate::link::{Action, Census, LinkState, Notice};
 
 const OLD: &str = "16.28.0";
 const NEW: &str = "22.10.1";
@@ -132,7 +132,7 @@ async fn orders_of_one_call_arrive_in_their_order() {
     for version in [OLD, NEW] {
         let rig = Rig::up(version).await;
         for command in [Command::CreateBridge, Command::Create(Leg::A), Command::JoinAndDial(Leg::A)] {
-            rig.ari.send(order(7, command));
+            rig.ari.send(Action::Order(order(7, command)));
         }
         let sent = rig.fake.wait_for_posts(4).await;
         let end = |line: &str| {
@@ -151,7 +151,7 @@ async fn a_create_in_doubt_is_looked_up_twice_and_sent_once() {
         let mut rig = Rig::up(version).await;
         rig.fake.answer("POST", "/ari/channels/create", 409, r#"{"message":"exists"}"#);
         let create = order(7, Command::Create(Leg::A));
-        rig.ari.send(create.clone());
+        rig.ari.send(Action::Order(create.clone()));
         assert_eq!(rig.line().await, gone(&create, Leg::A, Gone::Missing), "{version}");
         let requests = rig.fake.requests();
         let looks = requests.iter().filter(|line| line.starts_with("GET /ari/channels/db-")).count();
@@ -167,7 +167,7 @@ async fn a_create_in_doubt_that_is_there_has_entered() {
     rig.fake.answer("POST", "/ari/channels/create", 0, "");
     let found = r#"{"id":"x","state":"Down","dialplan":{"app_name":"Stasis"}}"#;
     rig.fake.answer("GET", &format!("/ari/channels/{}", channel_name(create.request.id, Leg::A)), 200, found);
-    rig.ari.send(create.clone());
+    rig.ari.send(Action::Order(create.clone()));
     assert_eq!(rig.line().await, Notice::Line(create.request.id, Leg::A, LineEvent::Entered));
     assert_eq!(rig.ari.counters().timed_out_requests.load(Relaxed), 1);
     assert_eq!(rig.fake.posts().len(), 1);
@@ -179,7 +179,7 @@ async fn what_is_refused_for_good_is_told_at_once() {
     let mut rig = Rig::up(OLD).await;
     rig.fake.answer("POST", "/ari/channels/create", 500, r#"{"error":"Allocation failed"}"#);
     let create = order(7, Command::Create(Leg::B));
-    rig.ari.send(create.clone());
+    rig.ari.send(Action::Order(create.clone()));
     assert_eq!(rig.line().await, gone(&create, Leg::B, Gone::Refused(500)));
     assert_eq!(rig.ari.counters().refused_requests.load(Relaxed), 1);
     rig.end().await;
@@ -192,7 +192,7 @@ async fn without_a_link_nothing_is_sent_and_everybody_is_told() {
     rig.fake.put(Put::Close);
     rig.until(|state| *state == LinkState::Down).await;
     let create = order(7, Command::Create(Leg::A));
-    rig.ari.send(create.clone());
+    rig.ari.send(Action::Order(create.clone()));
     assert_eq!(rig.line().await, gone(&create, Leg::A, Gone::NotSent));
     assert_eq!(rig.fake.posts().len(), 0);
     rig.end().await;
@@ -297,7 +297,7 @@ async fn a_hangup_without_an_answer_is_sent_three_times_in_all() {
     let hangup = order(7, Command::Hangup(Leg::A));
     let path = format!("/ari/channels/{}", channel_name(hangup.request.id, Leg::A));
     rig.fake.answer("DELETE", &path, 0, "");
-    rig.ari.send(hangup);
+    rig.ari.send(Action::Order(hangup));
     let drain = async {
         let mut notices = rig.notices;
         while notices.recv().await.is_some() {}

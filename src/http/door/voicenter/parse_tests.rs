@@ -1,3 +1,5 @@
+//! Three dialects, one meaning; and nothing that anybody sends makes the reading fall over.
+
 use std::collections::BTreeMap;
 
 use form_urlencoded::Serializer;
