@@ -20,7 +20,7 @@ async fn a_talking_call_ends_at_its_maximum(rig: &Rig) -> anyhow::Result<()> {
 
 /// The longest life that a call may have, and a minute: then Asterisk ends it by itself.
 async fn asterisk_ends_the_call_when_this_process_never_comes_back(rig: &Rig) -> anyhow::Result<()> {
-    let limits = [("maxduration", "5"), ("phonemaxdialtime", "2"), ("targetmaxdialtime", "2")];
+    let limits = [("maxduration", "5"), ("phonemaxdialtime", "5"), ("targetmaxdialtime", "5")];
     let call = rig.call("101", "12125550101", &limits).await?;
     rig.wait_talking(&call).await?;
     rig.daemon.kill_hard();
@@ -33,7 +33,7 @@ async fn asterisk_ends_the_call_when_this_process_never_comes_back(rig: &Rig) ->
     };
     // Asterisk's own limit has not come when ours is over.
     anyhow::ensure!(timeout(Duration::from_secs(10), gone()).await.is_err(), "it ended long before its time");
-    let bound = Duration::from_secs(2 + 2 + 5 + 60);
+    let bound = Duration::from_secs(5 + 5 + 5 + 60);
     timeout(bound, gone()).await.context("the dead-man's time is over, and a line is left")??;
     // Whoever starts it again finds the call over, says so, and sweeps the bridge away.
     rig.daemon.restart()?;

@@ -1,6 +1,6 @@
 //! The Voicenter door: `/ForwardDialer/click2call.aspx`.
 //!
-//! GET, POST with a form and POST with JSON come together in [`parse`]; the answer is XML, or JSON where
+//! GET, POST with a form and POST with JSON come together in [`parse()`]; the answer is XML, or JSON where
 //! asked for. The HTTP status is 200 for every answer of this API, refusals included, as its clients
 //! expect; only where HTTP itself says no (405, 413, 429, 403 for what was fetched ahead) does the status
 //! say so too. A token is judged before anything else that it came with.

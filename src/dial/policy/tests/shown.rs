@@ -7,11 +7,11 @@ fn each_leg_shows_what_its_party_should_see() {
     let world = world();
     let cases = [
         // phone, target, what A sees, what B sees, the company's number
-        ("101", "+12125550105", ("12125550105", ""), ("12125550100", "Demo Main"), "12125550100"),
+        ("101", "+12125550105", ("12125550105", ""), ("+12125550100", "Demo Main"), "12125550100"),
         ("101", "109", ("109", "Heidi"), ("101", "Alice"), "12125550100"),
         ("101", "700", ("700", "Main menu"), ("101", "Alice"), "12125550100"),
-        ("+12125550103", "700", ("12125550100", "Demo Main"), ("12125550103", ""), "12125550100"),
-        ("+12125550103", "+12125550105", ("12125550100", "Demo Main"), ("12125550100", "Demo Main"), "12125550100"),
+        ("+12125550103", "700", ("+12125550100", "Demo Main"), ("12125550103", ""), "12125550100"),
+        ("+12125550103", "+12125550105", ("+12125550100", "Demo Main"), ("+12125550100", "Demo Main"), "12125550100"),
     ];
     for (phone, target, on_a, on_b, company) in cases {
         let request = world.placed(&click(phone, target));
@@ -47,10 +47,10 @@ fn the_outside_sees_only_numbers_that_are_shared_with_the_agent() {
     let world = world();
     let by = |agent: &str, number: &str| Click { target_caller_id: given(number), ..click(agent, "+12125550105") };
     let support = world.placed(&by("101", "(212) 555-0101"));
-    assert_eq!(shows(&support.b.connected), ("12125550101", "Demo Support"));
+    assert_eq!(shows(&support.b.connected), ("+12125550101", "Demo Support"));
     assert_eq!(support.report.caller_id, "12125550101");
     let named = Click { target_caller_name: given("Us"), ..by("101", "+12125550101") };
-    assert_eq!(shows(&world.placed(&named).b.connected), ("12125550101", "Us"));
+    assert_eq!(shows(&world.placed(&named).b.connected), ("+12125550101", "Us"));
     let refused = [
         ("104", "+12125550101", "shared with another agent"),
         ("101", "+12125550102", "shared with nobody"),
@@ -67,7 +67,7 @@ fn the_outside_sees_only_numbers_that_are_shared_with_the_agent() {
         "no agent, nothing that is not everybody's"
     );
     let open = Click { phone_caller_id: given("+12125550100"), ..click("+12125550103", "700") };
-    assert_eq!(shows(&world.placed(&open).a.connected), ("12125550100", "Demo Main"));
+    assert_eq!(shows(&world.placed(&open).a.connected), ("+12125550100", "Demo Main"));
 }
 
 #[test]
