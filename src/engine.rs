@@ -4,6 +4,7 @@
 //! does before its first turn. A door puts an order in and waits for the commit, never for Asterisk.
 
 pub mod recover;
+mod reply;
 #[cfg(test)]
 mod tests;
 pub mod turn;

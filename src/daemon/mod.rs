@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -214,7 +214,6 @@ async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
 }
 
 fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) -> Loop {
-    let (store_is_up, _) = watch::channel(true);
     let (metrics, heart) = (Arc::clone(&common.metrics), common.hearts.heart("engine"));
     let ports = Ports {
         orders: inboxes.orders,
@@ -225,7 +224,6 @@ fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) 
             heart.beat();
             metrics.turn(turn);
         }),
-        store_is_up,
     };
     Loop::new(board, common.store.clone(), common.clock, ports)
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::turn::{Loop, Ports};
@@ -33,11 +33,16 @@ struct Memory {
     seen: Mutex<Vec<Seen>>,
     batches: Mutex<Vec<Batch>>,
     failures: Mutex<u32>,
+    slowness: Mutex<Duration>,
 }
 
 impl Memory {
     fn fail(&self, times: u32) {
         *self.failures.lock().expect("lock") = times;
+    }
+
+    fn slow(&self, by: Duration) {
+        *self.slowness.lock().expect("lock") = by;
     }
 
     fn take_seen(&self) -> Vec<Seen> {
@@ -55,6 +60,8 @@ const OTHER: &str = "not part of these tests";
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let slowness = *self.slowness.lock().expect("lock");
+        tokio::time::sleep(slowness).await;
         let mut failures = self.failures.lock().expect("lock");
         if *failures > 0 {
             *failures -= 1;
@@ -120,7 +127,6 @@ struct Rig {
     clock: Clock,
     engine: Engine,
     notices: mpsc::Sender<Notice>,
-    store_is_up: watch::Receiver<bool>,
     cancel: CancellationToken,
 }
 
@@ -129,7 +135,6 @@ impl Rig {
         let (store, clock, cancel) = (Arc::new(Memory::default()), Clock::start(), CancellationToken::new());
         let (orders, orders_in) = mpsc::channel(64);
         let (notices, notices_in) = mpsc::channel(64);
-        let (store_is_up, health) = watch::channel(true);
         let outside = store.clone();
         let actions = Box::new(move |action| {
             if let Action::Order(order) = action {
@@ -137,10 +142,10 @@ impl Rig {
             }
         });
         let (callbacks, observe) = (Arc::new(Notify::new()), Box::new(|_: &super::turn::Turn<'_>| {}));
-        let ports = Ports { orders: orders_in, notices: notices_in, actions, callbacks, observe, store_is_up };
+        let ports = Ports { orders: orders_in, notices: notices_in, actions, callbacks, observe };
         let turning = Loop::new(Switchboard::default(), store.clone(), clock, ports).run(cancel.clone());
         tokio::spawn(async move { turning.await.expect("no fatal store error") });
-        Self { store, clock, engine: Engine::new(orders), notices, store_is_up: health, cancel }
+        Self { store, clock, engine: Engine::new(orders), notices, cancel }
     }
 
     fn admission(&self, id: u128) -> Admission {
@@ -168,7 +173,6 @@ async fn a_store_that_recovers_quickly_delays_the_click_and_loses_nothing() {
     rig.store.fail(3);
     assert_eq!(rig.engine.submit(rig.admission(1)).await, Ok(Receipt::Accepted(CallId::from_bits(1))));
     assert_eq!(rig.store.take_seen().len(), 3);
-    assert!(*rig.store_is_up.borrow());
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,9 +180,7 @@ async fn a_click_is_refused_when_the_store_stays_away_and_never_rings_afterwards
     let rig = Rig::start();
     rig.store.fail(30);
     assert_eq!(rig.engine.submit(rig.admission(1)).await, Err(Unavailable::StoreAway));
-    assert!(!*rig.store_is_up.borrow());
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert!(*rig.store_is_up.borrow(), "the store is back");
     let sent: Vec<_> = rig.store.take_seen();
     assert!(!sent.contains(&Seen::Sent(Command::Create(Leg::A))), "{sent:?}");
     assert_eq!(rig.store.last_verdict(), Some(EndReason::PbxLost));
@@ -192,8 +194,61 @@ async fn lines_are_freed_although_the_store_stays_away() {
     rig.store.take_seen();
     rig.store.fail(u32::MAX);
     let terminated = rig.engine.terminate(Termination::Call { tenant: "demo".to_owned(), call: CallId::from_bits(1) });
-    assert_eq!(terminated.await, Err(Unavailable::StoreAway));
-    assert_eq!(rig.store.take_seen(), [Seen::Sent(Command::Hangup(Leg::A))]);
+    assert_eq!(terminated.await, Ok(Some(CallId::from_bits(1))));
+    let seen = rig.store.take_seen();
+    assert!(!seen.is_empty() && seen.iter().all(|seen| *seen == Seen::Sent(Command::Hangup(Leg::A))), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_succeeds_too_late_makes_nothing_ring() {
+    let rig = Rig::start();
+    rig.store.slow(Duration::from_secs(5));
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Err(Unavailable::StoreAway));
+    rig.store.slow(Duration::ZERO);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let seen = rig.store.take_seen();
+    assert!(!seen.contains(&Seen::Sent(Command::Create(Leg::A))), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_click_after_a_refused_one_is_a_new_call() {
+    let rig = Rig::start();
+    rig.store.fail(12);
+    assert_eq!(rig.engine.submit(rig.admission(1)).await, Err(Unavailable::StoreAway));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.engine.submit(rig.admission(2)).await, Ok(Receipt::Accepted(CallId::from_bits(2))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_a_lone_line_is_hung_up_and_time_limits_hold() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    for leg in Leg::BOTH {
+        rig.line(leg, LineEvent::Entered).await;
+        rig.line(leg, LineEvent::Answered).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    rig.store.take_seen();
+    rig.store.fail(u32::MAX);
+    rig.engine.submit(rig.admission(2)).await.expect_err("the store is away");
+    rig.line(Leg::A, LineEvent::Gone(crate::call::Gone::Missing)).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(rig.store.take_seen(), [Seen::Sent(Command::Hangup(Leg::B))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_waited_for_the_store_is_dropped_when_its_call_is_over() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    rig.store.take_seen();
+    rig.store.slow(Duration::from_secs(1));
+    rig.line(Leg::A, LineEvent::Entered).await;
+    let terminated = rig.engine.terminate(Termination::Call { tenant: "demo".to_owned(), call: CallId::from_bits(1) });
+    terminated.await.expect("terminated");
+    let seen = rig.store.take_seen();
+    assert!(!seen.contains(&Seen::Sent(Command::JoinAndDial(Leg::A))), "{seen:?}");
+    assert!(seen.contains(&Seen::Sent(Command::Hangup(Leg::A))), "{seen:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,30 +1,36 @@
 //! The loop: drain what has come in, step the switchboard, commit, act.
 //!
-//! Everything that one turn drains shares one commit, and nothing of it is answered or sent before
-//! that commit stands. When the store fails, the turn tries again until it succeeds: meanwhile new
-//! clicks are refused, and after two seconds the commands that *end* something go ahead, because a
-//! phone that rings for nobody is worse than a ledger that learns of it late. Commands that *start*
-//! something wait without exception; a click whose commit came too late to be true starts nothing.
+//! Nothing is answered or sent before the commit that holds it stands. While one commit is under way
+//! the loop goes on: events and time limits are taken in, and what follows from them gathers for the
+//! next commit, so a slow disk delays the ledger and never the calls.
+//!
+//! When a commit takes longer than [`PATIENCE`], the doors that wait for it are refused, new clicks are
+//! refused at once, and the commands that *end* something go ahead: a phone that rings for nobody is
+//! worse than a ledger that learns of it late. Commands that *start* something wait without exception,
+//! and are dropped when their call has got its verdict meanwhile; a click whose door was refused starts
+//! nothing.
 
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{DoorOrder, Receipt, Unavailable};
-use crate::call::{CallId, Phase};
+use super::reply::Replies;
+use super::{DoorOrder, Unavailable};
+use crate::call::{Command, Gone, LineEvent, Phase};
 use crate::clock::Clock;
 use crate::dial::number;
 use crate::ledger::{Batch, Snapshot};
 use crate::link::{Action, Notice};
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Milestone, Step, Switchboard};
-use crate::timestamp::Timestamp;
 
-/// Most inputs that share one commit.
+/// Most inputs that are taken in one after the other.
 const MOST_INPUTS: usize = 512;
-/// How long the store may fail before lines are freed without it, and clicks refused.
+/// How long a commit may take before lines are freed without it, and clicks refused.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two attempts at a commit.
 const COMMIT_RETRY: Duration = Duration::from_millis(200);
@@ -36,7 +42,7 @@ const IDLE: Duration = Duration::from_secs(2);
 pub struct Turn<'a> {
     /// What happened.
     pub milestones: &'a [Milestone],
-    /// How long the commit took; none where there was nothing to write.
+    /// How long a commit took that was finished in this turn.
     pub commit: Option<Duration>,
     /// The switchboard after it.
     pub board: &'a Switchboard,
@@ -56,8 +62,6 @@ pub struct Ports {
     pub callbacks: Arc<Notify>,
     /// Called after every turn.
     pub observe: Box<dyn Fn(&Turn<'_>) + Send + Sync>,
-    /// Whether the store takes writes.
-    pub store_is_up: watch::Sender<bool>,
 }
 
 /// The engine.
@@ -66,185 +70,232 @@ pub struct Loop {
     store: Arc<dyn Store>,
     clock: Clock,
     ports: Ports,
+    /// What the next commit will hold.
+    next: Step,
+    /// Doors that wait for it.
+    replies: Replies,
+    /// The commit that is under way.
+    writing: Option<Writing>,
 }
 
-type SubmitReply = oneshot::Sender<Result<Receipt, Unavailable>>;
-type TerminateReply = oneshot::Sender<Result<Option<CallId>, Unavailable>>;
+/// A commit under way, and what it holds back.
+struct Writing {
+    commit: Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>,
+    batch: Arc<Batch>,
+    actions: Vec<Action>,
+    replies: Replies,
+    began: crate::timestamp::Timestamp,
+    /// It has taken longer than [`PATIENCE`].
+    is_late: bool,
+}
 
-/// Answers that wait for the commit.
-#[derive(Default)]
-struct Replies {
-    submitted: Vec<(SubmitReply, Receipt)>,
-    terminated: Vec<(TerminateReply, Option<CallId>)>,
+enum Happening {
+    Order(DoorOrder),
+    Notice(Notice),
+    Written(Result<(), StoreError>),
+    Late,
+    Time,
+    Stop,
 }
 
 impl Loop {
     /// An engine that goes on where `board` stands.
     pub fn new(board: Switchboard, store: Arc<dyn Store>, clock: Clock, ports: Ports) -> Self {
-        Self { board, store, clock, ports }
+        Self { board, store, clock, ports, next: Step::default(), replies: Replies::default(), writing: None }
     }
 
-    /// Turns until it is cancelled and everything drained so far is done, or until the store refuses
-    /// what no repetition will mend.
+    /// Turns until it is cancelled and everything taken in so far is written and done, or until the
+    /// store refuses what no repetition will mend.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
-        loop {
-            let mut inputs = Vec::new();
-            let stopping = self.wait(&mut inputs, &cancel).await;
-            self.turn(inputs).await?;
-            if stopping {
-                return Ok(());
-            }
+        let mut is_stopping = false;
+        while !(is_stopping && self.is_idle()) {
+            let commit = match self.happening(&cancel).await {
+                Happening::Order(order) => self.drain(Some(order), None),
+                Happening::Notice(notice) => self.drain(None, Some(notice)),
+                Happening::Written(result) => Some(self.written(result)?),
+                Happening::Late => self.lose_patience(),
+                Happening::Time => None,
+                Happening::Stop => {
+                    is_stopping = true;
+                    self.drain(None, None)
+                }
+            };
+            self.finish_turn(commit);
         }
+        Ok(())
     }
 
-    /// Waits for the first input, a deadline or the end, then drains what else is there.
-    async fn wait(&mut self, inputs: &mut Vec<Input>, cancel: &CancellationToken) -> bool {
-        let now = self.clock.now();
-        let due = self.board.deadline().map_or(now + IDLE, |at| at.min(now + IDLE));
-        let mut stopping = false;
+    fn is_idle(&self) -> bool {
+        self.writing.is_none() && self.next.is_empty() && self.replies.is_empty()
+    }
+
+    fn is_late(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.is_late)
+    }
+
+    async fn happening(&mut self, cancel: &CancellationToken) -> Happening {
+        let idle = self.clock.now() + IDLE;
+        let due = self.clock.instant(self.board.deadline().map_or(idle, |at| at.min(idle)));
+        let stopped = cancel.is_cancelled();
+        let Some(writing) = &mut self.writing else {
+            return tokio::select! {
+                Some(order) = self.ports.orders.recv() => Happening::Order(order),
+                Some(notice) = self.ports.notices.recv() => Happening::Notice(notice),
+                () = tokio::time::sleep_until(due) => Happening::Time,
+                () = cancel.cancelled() => Happening::Stop,
+            };
+        };
+        let patience = self.clock.instant(writing.began + PATIENCE);
         tokio::select! {
-            Some(order) = self.ports.orders.recv() => inputs.push(Input::Order(order)),
-            Some(notice) = self.ports.notices.recv() => inputs.push(Input::Notice(notice)),
-            () = tokio::time::sleep_until(self.clock.instant(due)) => {}
-            () = cancel.cancelled() => stopping = true,
+            result = &mut writing.commit => Happening::Written(result),
+            () = tokio::time::sleep_until(patience), if !writing.is_late => Happening::Late,
+            Some(order) = self.ports.orders.recv() => Happening::Order(order),
+            Some(notice) = self.ports.notices.recv() => Happening::Notice(notice),
+            () = tokio::time::sleep_until(due) => Happening::Time,
+            () = cancel.cancelled(), if !stopped => Happening::Stop,
         }
-        while inputs.len() < MOST_INPUTS {
-            let order = self.ports.orders.try_recv().map(Input::Order);
-            let Ok(input) = order.or_else(|_| self.ports.notices.try_recv().map(Input::Notice)) else { break };
-            inputs.push(input);
-        }
-        stopping
     }
 
-    async fn turn(&mut self, inputs: Vec<Input>) -> Result<(), StoreError> {
+    /// Takes in what has come, and what else is there; orders and notices by turns.
+    fn drain(&mut self, order: Option<DoorOrder>, notice: Option<Notice>) -> Option<Duration> {
+        let (mut order, mut notice) = (order, notice);
+        for _ in 0..MOST_INPUTS {
+            if order.is_none() && notice.is_none() {
+                order = self.ports.orders.try_recv().ok();
+                notice = self.ports.notices.try_recv().ok();
+            }
+            match (order.take(), notice.take()) {
+                (None, None) => break,
+                (order, notice) => {
+                    order.into_iter().for_each(|order| self.take_order(order));
+                    notice.into_iter().for_each(|notice| self.take_notice(notice));
+                }
+            }
+        }
+        None
+    }
+
+    fn take_notice(&mut self, notice: Notice) {
+        self.board.notice(self.clock.now(), notice, &mut self.next);
+    }
+
+    fn take_order(&mut self, order: DoorOrder) {
         let now = self.clock.now();
-        let (mut step, mut replies) = (Step::default(), Replies::default());
-        self.board.wake(now, &mut step);
-        for input in inputs {
-            self.take(now, input, (&mut step, &mut replies));
-        }
-        let late = self.finish(step, &mut replies).await?;
-        if late.is_empty() {
-            return Ok(());
-        }
-        let mut step = Step::default();
-        for id in late {
-            self.board.abandon(self.clock.now(), id, &mut step);
-        }
-        self.finish(step, &mut Replies::default()).await.map(drop)
-    }
-
-    fn take(&mut self, now: Timestamp, input: Input, (step, replies): (&mut Step, &mut Replies)) {
-        match input {
-            Input::Notice(notice) => self.board.notice(now, notice, step),
+        match order {
             // A door that has gone away was answered by its own deadline: nothing may ring for it.
-            Input::Order(DoorOrder::Submit(_, reply)) if reply.is_closed() => {}
-            Input::Order(DoorOrder::Submit(admission, reply)) => {
-                let receipt = self.board.submit(now, *admission, step);
-                replies.submitted.push((reply, receipt));
+            DoorOrder::Submit(_, reply) if reply.is_closed() => {}
+            DoorOrder::Submit(_, reply) if self.is_late() => {
+                // Whoever has gone away needs no answer.
+                let _ = reply.send(Err(Unavailable::StoreAway));
             }
-            Input::Order(DoorOrder::Terminate(which, reply)) => {
-                let newest = self.board.terminate(now, &which, step);
-                replies.terminated.push((reply, newest));
+            DoorOrder::Submit(admission, reply) => {
+                let receipt = self.board.submit(now, *admission, &mut self.next);
+                self.replies.submitted(reply, receipt);
+            }
+            DoorOrder::Terminate(which, reply) => {
+                let newest = self.board.terminate(now, &which, &mut self.next);
+                self.replies.terminated(reply, newest);
             }
         }
     }
 
-    /// Commits a step, answers the doors, and acts. Returns the calls whose commit came too late.
-    async fn finish(&mut self, step: Step, replies: &mut Replies) -> Result<Vec<CallId>, StoreError> {
-        let owes_callbacks = !step.callbacks.is_empty();
-        let (batch, actions, milestones) = step.into_parts();
-        let began = self.clock.now();
-        let in_time = self.commit(&batch, (&actions, replies)).await?;
-        let commit = (!batch.is_empty()).then(|| self.clock.now().since(began));
-        let late = if in_time { Vec::new() } else { newly_accepted(&batch) };
-        replies.answer();
-        for action in actions {
-            if in_time || (!ends(&action) && !concerns(&action, &late)) {
-                (self.ports.actions)(action);
-            }
+    /// What is due by now happens; then the next commit begins, if the last one is done.
+    fn finish_turn(&mut self, commit: Option<Duration>) {
+        self.board.wake(self.clock.now(), &mut self.next);
+        if self.is_late() {
+            self.send_what_ends();
+            self.replies.answer_terminations();
         }
-        if owes_callbacks {
-            self.ports.callbacks.notify_one();
-        }
-        log(&batch);
+        let milestones = mem::take(&mut self.next.milestones);
         let waiting = self.ports.orders.len() + self.ports.notices.len();
         (self.ports.observe)(&Turn { milestones: &milestones, commit, board: &self.board, waiting });
-        Ok(late)
+        if self.writing.is_none() {
+            self.begin();
+        }
     }
 
-    /// Writes the batch, however long it takes. False when it took longer than [`PATIENCE`]: then the
-    /// doors have been refused, and what ends something has been sent.
-    async fn commit(
-        &mut self,
-        batch: &Batch,
-        (actions, replies): (&[Action], &mut Replies),
-    ) -> Result<bool, StoreError> {
+    fn begin(&mut self) {
+        let (batch, actions) = mem::take(&mut self.next).into_parts();
+        let mut replies = mem::take(&mut self.replies);
         if batch.is_empty() {
-            return Ok(true);
+            replies.answer();
+            actions.into_iter().for_each(&self.ports.actions);
+            return;
         }
+        let batch = Arc::new(batch);
+        let commit = Box::pin(commit(Arc::clone(&self.store), Arc::clone(&batch)));
         let began = self.clock.now();
-        let mut in_time = true;
-        loop {
-            match self.store.commit(batch).await {
-                Ok(()) => {
-                    self.ports.store_is_up.send_if_modified(|up| !std::mem::replace(up, true));
-                    return Ok(in_time);
-                }
-                Err(StoreError::Unavailable(why)) => self.store_failed(&why),
-                Err(fatal) => return Err(fatal),
+        self.writing = Some(Writing { commit, batch, actions, replies, began, is_late: false });
+    }
+
+    /// The commit stands: now it is answered and acted upon.
+    fn written(&mut self, result: Result<(), StoreError>) -> Result<Duration, StoreError> {
+        let Some(mut writing) = self.writing.take() else { return Ok(Duration::ZERO) };
+        result?;
+        let took = self.clock.now().since(writing.began);
+        log(&writing.batch);
+        if writing.is_late {
+            tracing::warn!(took.seconds = took.as_secs(), "the store takes writes again");
+        }
+        writing.replies.answer();
+        for action in writing.actions {
+            self.act(action);
+        }
+        if !writing.batch.callbacks.is_empty() {
+            self.ports.callbacks.notify_one();
+        }
+        Ok(took)
+    }
+
+    /// A start whose call has its verdict by now is not sent: its channel will never be.
+    fn act(&mut self, action: Action) {
+        let dropped = match &action {
+            Action::Order(order) if order.command.starts() && !self.board.is_open(order.request.id) => {
+                Some((order.request.id, order.command))
             }
-            if in_time && self.clock.now().since(began) >= PATIENCE {
-                in_time = false;
-                replies.refuse();
-                actions.iter().filter(|action| ends(action)).for_each(|action| (self.ports.actions)(action.clone()));
+            Action::Order(_) | Action::Sweep(_) => None,
+        };
+        match dropped {
+            None => (self.ports.actions)(action),
+            Some((call, Command::Create(leg))) => {
+                self.take_notice(Notice::Line(call, leg, LineEvent::Gone(Gone::NotSent)));
             }
-            self.refuse_clicks();
-            tokio::time::sleep(COMMIT_RETRY).await;
+            Some(_) => {}
         }
     }
 
-    fn store_failed(&self, why: &str) {
-        let was_up = self.ports.store_is_up.send_if_modified(|up| std::mem::replace(up, false));
-        if was_up {
-            tracing::error!(error = why, "the store takes no writes; new clicks are refused until it does");
+    fn lose_patience(&mut self) -> Option<Duration> {
+        let writing = self.writing.as_mut()?;
+        writing.is_late = true;
+        let refused = [writing.replies.refuse(), self.replies.refuse()].concat();
+        let (ends, starts) = mem::take(&mut writing.actions).into_iter().partition(ends);
+        writing.actions = starts;
+        Vec::into_iter(ends).for_each(&self.ports.actions);
+        for call in refused {
+            self.board.abandon(self.clock.now(), call, &mut self.next);
         }
+        None
     }
 
-    /// While the store is away doors are told so at once.
-    fn refuse_clicks(&mut self) {
-        while let Ok(order) = self.ports.orders.try_recv() {
-            // A door that has gone away needs no answer.
-            let _ = match order {
-                DoorOrder::Submit(_, reply) => reply.send(Err(Unavailable::StoreAway)).is_ok(),
-                DoorOrder::Terminate(_, reply) => reply.send(Err(Unavailable::StoreAway)).is_ok(),
-            };
-        }
+    fn send_what_ends(&mut self) {
+        let (ends, starts): (Vec<_>, Vec<_>) = mem::take(&mut self.next.actions).into_iter().partition(ends);
+        self.next.actions = starts;
+        ends.into_iter().for_each(&self.ports.actions);
     }
 }
 
-enum Input {
-    Order(DoorOrder),
-    Notice(Notice),
-}
-
-impl Replies {
-    fn answer(&mut self) {
-        for (reply, receipt) in self.submitted.drain(..) {
-            let _ = reply.send(Ok(receipt));
+/// Writes the batch, however often that has to be tried.
+async fn commit(store: Arc<dyn Store>, batch: Arc<Batch>) -> Result<(), StoreError> {
+    let mut is_first = true;
+    loop {
+        match store.commit(&batch).await {
+            Err(StoreError::Unavailable(why)) if mem::take(&mut is_first) => {
+                tracing::error!(error = why, "the store takes no writes; they are repeated until it does");
+            }
+            Err(StoreError::Unavailable(_)) => {}
+            result => return result,
         }
-        for (reply, newest) in self.terminated.drain(..) {
-            let _ = reply.send(Ok(newest));
-        }
-    }
-
-    fn refuse(&mut self) {
-        for (reply, _) in self.submitted.drain(..) {
-            let _ = reply.send(Err(Unavailable::StoreAway));
-        }
-        for (reply, _) in self.terminated.drain(..) {
-            let _ = reply.send(Err(Unavailable::StoreAway));
-        }
+        tokio::time::sleep(COMMIT_RETRY).await;
     }
 }
 
@@ -253,17 +304,6 @@ const fn ends(action: &Action) -> bool {
         Action::Order(order) => !order.command.starts(),
         Action::Sweep(_) => true,
     }
-}
-
-fn concerns(action: &Action, calls: &[CallId]) -> bool {
-    match action {
-        Action::Order(order) => calls.contains(&order.request.id),
-        Action::Sweep(_) => false,
-    }
-}
-
-fn newly_accepted(batch: &Batch) -> Vec<CallId> {
-    batch.ledger.iter().filter(|entry| entry.sequence == 1).map(|entry| entry.call).collect()
 }
 
 fn log(batch: &Batch) {

@@ -195,8 +195,15 @@ impl Switchboard {
         }
     }
 
-    /// A call whose first command was never sent, because its commit came too late to be true.
+    /// Whether a call is under way and has no verdict yet.
+    pub fn is_open(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| call.journal().verdict().is_none())
+    }
+
+    /// A call that whoever asked for it was told would not be: nothing of it was sent. The same click
+    /// is a new one.
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
+        self.clicks.retain(|_, (first, _)| *first != id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
     }
 

@@ -42,15 +42,20 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether nothing is to be written, and nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.ledger.is_empty() && self.actions.is_empty() && self.audit.is_empty()
+    }
+
     /// What is to be written, and what remains to be done once it is.
-    pub fn into_parts(self) -> (Batch, Vec<Action>, Vec<Milestone>) {
+    pub fn into_parts(self) -> (Batch, Vec<Action>) {
         let batch = Batch {
             snapshots: self.snapshots.into_values().collect(),
             ledger: self.ledger,
             callbacks: self.callbacks,
             audit: self.audit,
         };
-        (batch, self.actions, self.milestones)
+        (batch, self.actions)
     }
 
     pub(super) fn record(&mut self, now: Timestamp, call: &Call, before: &Journal, cause: (&Event, Vec<Command>)) {

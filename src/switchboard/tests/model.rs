@@ -118,7 +118,7 @@ impl World {
         self.promises.watch(self.now, cause, &step);
         self.ledger.extend(step.ledger.iter().cloned());
         self.requests.extend(step.snapshots.values().map(|s| (s.request.id, s.request.clone())));
-        let (batch, actions, _) = step.into_parts();
+        let (batch, actions) = step.into_parts();
         for snapshot in batch.snapshots {
             self.durable.insert(snapshot.request.id, snapshot);
         }
