@@ -25,10 +25,32 @@ pub struct Census {
     pub asked_at: Timestamp,
     /// When this Asterisk started (`startup_time`, as it says it); another one means another life.
     pub boot: String,
-    /// Our channels.
-    pub channels: Vec<(CallId, Leg, ChannelState)>,
-    /// Our bridges.
+    /// Channels that bear one of our names.
+    pub channels: Vec<ListedChannel>,
+    /// Bridges that our application made.
     pub bridges: Vec<CallId>,
+}
+
+/// One channel in a census.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedChannel {
+    /// The call that it was made for.
+    pub call: CallId,
+    /// The leg that it is, or was.
+    pub leg: Leg,
+    /// Its state.
+    pub state: ChannelState,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// Where a channel is: only what is in our application is ours to command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In our application.
+    Ours,
+    /// On its way there, moved elsewhere by somebody, or in the application of another daemon.
+    Elsewhere,
 }
 
 /// What a link tells the engine.

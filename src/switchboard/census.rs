@@ -1,32 +1,49 @@
 //! What there is at Asterisk, held against what should be.
+//!
+//! A census may be older than events that are on their way: a line that it does not list may have ended
+//! a moment ago, with its reason still to come. So a line counts as missing only when two censuses in a
+//! row do not list it. And what bears our name is swept away only where it is in our application: a
+//! party that somebody has moved elsewhere, or another daemon's call, is not ours to end.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use super::{Census, Step, Switchboard};
-use crate::call::{Call, CallId, Event, Gone, Leg, LineEvent};
-use crate::link::{Action, ChannelState, Stray};
+use crate::call::{Call, CallId, Event, Gone, Leg, Line, LineEvent, Phase};
+use crate::link::{Action, ChannelState, Place, Stray};
 use crate::timestamp::Timestamp;
 
-/// A channel asked for less than this before a census was taken need not be in it yet, and what the
-/// census says of it may be older than what its own events have said.
-const SETTLING: Duration = Duration::from_secs(2);
+/// What a census tells about one line.
+enum Found {
+    Nothing,
+    Event(LineEvent),
+    NotListed,
+}
 
 impl Switchboard {
     /// Tells every call what became of its lines, and sweeps away what no call claims.
     pub(super) fn take_census(&mut self, now: Timestamp, census: &Census, step: &mut Step) {
-        let rebooted = self.boot.as_ref().is_some_and(|boot| *boot != census.boot);
-        self.boot = Some(census.boot.clone());
-        let finds: Vec<(CallId, Leg, LineEvent)> = self
-            .calls
-            .values()
-            .flat_map(|call| Leg::BOTH.map(|leg| (call, leg)))
-            .filter_map(|(call, leg)| Some((call.request().id, leg, find(call, leg, census, rebooted)?)))
-            .collect();
-        for (id, leg, event) in finds {
-            self.tell(now, id, &Event::Line(leg, event), step);
+        let dead_before = match self.boot.replace(census.boot.clone()) {
+            Some(boot) if boot != census.boot => Some(census.asked_at),
+            _ => None,
+        };
+        let mut missing = BTreeSet::new();
+        let mut events = Vec::new();
+        for (call, leg) in self.calls.values().flat_map(|call| Leg::BOTH.map(|leg| (call, leg))) {
+            let line = (call.request().id, leg);
+            match find(call, leg, census, dead_before) {
+                Found::Nothing => {}
+                Found::Event(event) => events.push((line, event)),
+                Found::NotListed if self.missing.contains(&line) => events.push((line, gone(call, leg))),
+                Found::NotListed => drop(missing.insert(line)),
+            }
         }
-        let strays = census.channels.iter().filter(|(id, leg, _)| !self.claims(*id, *leg));
-        let channels = strays.map(|(id, leg, _)| Stray::Channel(*id, *leg));
+        self.missing = missing;
+        for ((call, leg), event) in events {
+            self.tell(now, call, &Event::Line(leg, event), step);
+        }
+        let ours = census.channels.iter().filter(|channel| channel.place == Place::Ours);
+        let strays = ours.filter(|channel| !self.claims(channel.call, channel.leg));
+        let channels = strays.map(|channel| Stray::Channel(channel.call, channel.leg));
         let bridges = census.bridges.iter().filter(|id| !self.calls.contains_key(id)).map(|id| Stray::Bridge(*id));
         step.actions.extend(channels.chain(bridges).map(Action::Sweep));
     }
@@ -36,23 +53,32 @@ impl Switchboard {
     }
 }
 
-/// What a census tells about one line, if anything.
-fn find(call: &Call, leg: Leg, census: &Census, rebooted: bool) -> Option<LineEvent> {
+fn find(call: &Call, leg: Leg, census: &Census, dead_before: Option<Timestamp>) -> Found {
     let record = call.journal().leg(leg);
-    let created = record.created.filter(|_| record.is_there())?;
-    if rebooted && created < census.asked_at {
-        return Some(LineEvent::Gone(Gone::PbxRestarted));
+    let Some(created) = record.created.filter(|_| record.is_there()) else { return Found::Nothing };
+    if dead_before.is_some_and(|restart| created < restart) {
+        return Found::Event(LineEvent::Gone(Gone::PbxRestarted));
     }
-    let settled = settled(created, census);
-    let listed = census.channels.iter().find(|(id, of, _)| *id == call.request().id && *of == leg);
-    let Some((_, _, state)) = listed else { return settled.then_some(LineEvent::Gone(Gone::Missing)) };
-    match state {
-        ChannelState::Down => settled.then_some(LineEvent::Entered),
-        ChannelState::Ringing => Some(LineEvent::Ringing),
-        ChannelState::Up => Some(LineEvent::Answered),
+    let listed = census.channels.iter().find(|channel| channel.call == call.request().id && channel.leg == leg);
+    match listed.map(|channel| channel.state) {
+        Some(ChannelState::Ringing) => Found::Event(LineEvent::Ringing),
+        Some(ChannelState::Up) => Found::Event(LineEvent::Answered),
+        Some(ChannelState::Down) => Found::Nothing,
+        // It was asked for and may not have been made yet; its own time limit judges that.
+        None if awaits_its_channel(call, leg) => Found::Nothing,
+        None => Found::NotListed,
     }
 }
 
-fn settled(created: Timestamp, census: &Census) -> bool {
-    created + SETTLING < census.asked_at
+const fn awaits_its_channel(call: &Call, leg: Leg) -> bool {
+    matches!(
+        (call.journal().phase, leg),
+        (Phase::CallingAgent { line: Line::Created, .. }, Leg::A)
+            | (Phase::CallingTarget { line: Line::Created, .. }, Leg::B)
+    )
+}
+
+/// Why it is gone, where somebody was seen hanging up.
+fn gone(call: &Call, leg: Leg) -> LineEvent {
+    LineEvent::Gone(call.journal().leg(leg).cause.map_or(Gone::Missing, Gone::Destroyed))
 }

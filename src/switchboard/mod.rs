@@ -94,6 +94,8 @@ pub struct Switchboard {
     deadlines: BTreeSet<(Timestamp, CallId)>,
     clicks: BTreeMap<ClickKey, (CallId, Timestamp)>,
     boot: Option<String>,
+    /// Lines that the last census did not list.
+    missing: BTreeSet<(CallId, Leg)>,
 }
 
 impl Switchboard {

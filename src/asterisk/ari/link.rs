@@ -334,7 +334,7 @@ async fn count_again(control: &mut Connection, subject: (Clock, &About), yard: &
 }
 
 async fn count(control: &mut Connection, (clock, about): (Clock, &About), yard: &Yard) -> Result<(), CensusError> {
-    let taken = census::take(control, clock, &about.status.startup_time).await?;
+    let taken = census::take(control, clock, (&about.status.startup_time, &yard.app)).await?;
     for (call, leg) in taken.entered {
         yard.inbox.put(Notice::Line(call, leg, crate::call::LineEvent::Entered));
     }

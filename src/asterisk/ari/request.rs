@@ -93,7 +93,7 @@ pub fn requests(order: &Order, app: &str) -> Vec<Request> {
     let bridge = format!("bridges/{}", bridge_name(request.id));
     match order.command {
         Command::CreateBridge => {
-            vec![Request::new(Method::Post, bridge).with("type", "mixing").with("name", bridge_name(request.id))]
+            vec![Request::new(Method::Post, bridge).with("type", "mixing").with("name", app)]
         }
         Command::Create(leg) => vec![create(request, leg, app)],
         Command::JoinAndDial(leg) => vec![

@@ -7,7 +7,7 @@ use super::promises::Promises;
 use super::*;
 use crate::call::{Cause, Command, Gone, LineEvent, Order};
 use crate::ledger::Entry;
-use crate::link::{Action, ChannelState, Stray};
+use crate::link::{Action, ChannelState, ListedChannel, Place, Stray};
 
 const AGENTS: [&str; 3] = ["101", "104", "105"];
 const MOST_CALLS: u128 = 4;
@@ -23,6 +23,8 @@ pub(super) struct World {
     channels: BTreeMap<(CallId, Leg), ChannelState>,
     dialled: BTreeSet<(CallId, Leg)>,
     bridges: BTreeSet<CallId>,
+    /// Parties that somebody has moved to another conversation.
+    moved: BTreeSet<(CallId, Leg)>,
     promises: Promises,
     boots: u32,
     clicks: u128,
@@ -41,6 +43,7 @@ impl World {
             channels: BTreeMap::new(),
             dialled: BTreeSet::new(),
             bridges: BTreeSet::new(),
+            moved: BTreeSet::new(),
             promises: Promises::default(),
             boots: 1,
             clicks: 0,
@@ -69,9 +72,11 @@ impl World {
 
     /// From here on the world is fair: everything is executed and delivered, and time goes on.
     pub(super) fn settle(&mut self) {
-        self.drain();
-        self.pass(Duration::from_secs(3));
-        self.take_census();
+        for _ in 0..2 {
+            self.drain();
+            self.pass(Duration::from_secs(6));
+            self.take_census();
+        }
         self.drain();
         self.knows_the_truth();
         for _ in 0..2_000 {
@@ -86,6 +91,7 @@ impl World {
         assert!(self.board.is_empty(), "calls that never end: {:?}", self.board.journals().collect::<Vec<_>>());
         self.take_census();
         self.drain();
+        self.channels.retain(|line, _| !self.moved.contains(line));
         assert!(self.channels.is_empty(), "channels left behind: {:?}", self.channels);
         assert!(self.bridges.is_empty(), "bridges left behind: {:?}", self.bridges);
         self.promises.all_kept();
@@ -177,7 +183,11 @@ impl World {
     }
 
     fn take_census(&mut self) {
-        let channels = self.channels.iter().map(|((call, leg), state)| (*call, *leg, *state)).collect();
+        let listed = |((call, leg), state): (&(CallId, Leg), &ChannelState)| {
+            let place = if self.moved.contains(&(*call, *leg)) { Place::Elsewhere } else { Place::Ours };
+            ListedChannel { call: *call, leg: *leg, state: *state, place }
+        };
+        let channels = self.channels.iter().map(listed).collect();
         let bridges = self.bridges.iter().copied().collect();
         let boot = self.boots.to_string();
         self.notices.push(Notice::Census(Census { asked_at: self.now, boot, channels, bridges }));
@@ -199,6 +209,7 @@ impl World {
         self.actions.clear();
         self.notices.clear();
         self.channels.clear();
+        self.moved.clear();
         self.bridges.clear();
         self.take_census();
     }
@@ -272,8 +283,18 @@ impl World {
             }
             5 if !up => self.destroy(call, leg, 17),
             6 => self.destroy(call, leg, 16),
-            7 if !up => self.notify(call, leg, LineEvent::DialEnded(crate::call::DialEnd::Busy)),
+            7 if up => self.is_moved(call, leg),
+            7 => self.notify(call, leg, LineEvent::DialEnded(crate::call::DialEnd::Busy)),
             _ => {}
+        }
+    }
+
+    /// A transfer at the PBX, for a party that talks to somebody. From now on nobody of ours may touch it.
+    fn is_moved(&mut self, call: CallId, leg: Leg) {
+        let both_up = Leg::BOTH.iter().all(|leg| self.channels.get(&(call, *leg)) == Some(&ChannelState::Up));
+        if both_up && !self.moved.contains(&(call, leg.other())) {
+            self.moved.insert((call, leg));
+            self.notify(call, leg, LineEvent::Transferred);
         }
     }
 

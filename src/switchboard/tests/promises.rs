@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::call::{Command, EndReason, Line, LineEvent, Order, Phase, Status, Verdict};
-use crate::link::Action;
+use crate::link::{Action, Place, Stray};
 
 /// What is known of every call, from the outside.
 #[derive(Default)]
@@ -29,6 +29,9 @@ impl Promises {
         if let Some(Notice::Line(call, leg, event)) = cause {
             self.a_lone_line_is_hung_up(*call, *leg, event, step);
             self.late_life_is_hung_up(*call, *leg, event, step);
+        }
+        if let Some(Notice::Census(census)) = cause {
+            only_ours_is_swept(census, step);
         }
         for entry in &step.ledger {
             if let Event::Line(leg, event) = &entry.event {
@@ -141,6 +144,16 @@ impl Promises {
             let request = &snapshot.request;
             let longest = request.a.max_dial_time + request.b.max_dial_time + request.max_duration;
             assert!(now.since(accepted) <= longest + Duration::from_secs(30), "a call lived too long");
+        }
+    }
+}
+
+/// What is elsewhere, moved by somebody or another daemon's, is not ours to end.
+fn only_ours_is_swept(census: &Census, step: &Step) {
+    for action in &step.actions {
+        if let Action::Sweep(Stray::Channel(call, leg)) = action {
+            let swept = census.channels.iter().find(|channel| channel.call == *call && channel.leg == *leg);
+            assert!(swept.is_some_and(|channel| channel.place == Place::Ours), "swept away: {swept:?}");
         }
     }
 }
