@@ -224,6 +224,7 @@ pub(super) const fn answered(leg: Leg, gone: Gone, talked: bool) -> (EndReason, 
 /// Why a dial attempt that Asterisk has given up failed, whatever its channel still does.
 pub(super) fn dial_ended(leg: Leg, end: DialEnd) -> (EndReason, EndBy) {
     let reason = match (leg, end) {
+        (_, DialEnd::NotDialled) => return (EndReason::PbxLost, EndBy::Pbx),
         (Leg::A, DialEnd::Busy) => EndReason::AgentBusy,
         (Leg::B, DialEnd::Busy) => EndReason::TargetBusy,
         (Leg::A, DialEnd::NoAnswer | DialEnd::Cancelled) => EndReason::AgentNoAnswer,

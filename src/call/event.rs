@@ -57,6 +57,8 @@ pub enum DialEnd {
     NoAnswer,
     /// `CANCEL`
     Cancelled,
+    /// It never began: Asterisk could not be asked to.
+    NotDialled,
 }
 
 /// What can happen to one line.

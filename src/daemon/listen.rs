@@ -6,16 +6,17 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+
+use super::Part;
 
 use crate::config::Config;
 use crate::http::{Crowd, Doors, Listener, serve, tls};
@@ -49,16 +50,19 @@ impl Listeners {
         })
     }
 
-    /// Serves all of them, each in a task of its own, until `stop`.
-    pub(super) fn serve(self, doors: &Doors, tasks: &TaskTracker, stop: &CancellationToken) -> Certificate {
+    /// Serves all of them, each in a task of its own. The metrics listener closes last: who asks it
+    /// whether this process is ready hears that it is stopping.
+    pub(super) fn serve(self, doors: &Doors, open: &Part, watched: &Part) -> Certificate {
         let few = || Crowd::new(FEW, Vec::new());
         let public = match &self.tls {
             Some(tls) => Listener::Tls(self.public, Arc::clone(tls)),
             None => Listener::Tcp(self.public),
         };
-        tasks.spawn(serve(public, doors.public(), self.crowd, stop.clone()));
-        tasks.spawn(serve(Listener::Unix(self.admin), doors.admin(), few(), stop.clone()));
-        tasks.spawn(serve(Listener::Tcp(self.metrics), doors.metrics(), few(), stop.clone()));
+        let admin = serve(Listener::Unix(self.admin), doors.admin(), few(), open.stop.clone());
+        let metrics = serve(Listener::Tcp(self.metrics), doors.metrics(), few(), watched.stop.clone());
+        open.spawn("the doors", serve(public, doors.public(), self.crowd, open.stop.clone()).map(Ok));
+        open.spawn("the admin socket", admin.map(Ok));
+        watched.spawn("the metrics listener", metrics.map(Ok));
         Certificate(self.tls)
     }
 }
@@ -78,6 +82,8 @@ async fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     if UnixStream::connect(path).await.is_ok() {
         anyhow::bail!("admin.socket = {name}: another process answers there");
     }
+    let left_behind = fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket());
+    anyhow::ensure!(!left_behind, "admin.socket = {name}: there is a file that is no socket");
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("admin.socket = {name}"));

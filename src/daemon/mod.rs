@@ -12,11 +12,13 @@ mod listen;
 mod recordings;
 mod worker;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -34,10 +36,10 @@ use crate::http::Doors;
 use crate::link::Notice;
 use crate::metrics::Metrics;
 use crate::report::render::check_callback_url;
+use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
-use crate::systemd::{self, Heartbeats, Milestone};
+use crate::systemd::{self, Heart, Heartbeats, Milestone};
 
 /// Orders from the doors that may wait for the engine.
 const ORDERS: usize = 1024;
@@ -61,17 +63,70 @@ pub async fn serve(start: Start) -> anyhow::Result<()> {
     ended
 }
 
-/// All tasks of a daemon, and how to end them.
+/// All tasks of a daemon, and how to end them, in this order.
 struct Running {
-    tasks: TaskTracker,
     /// No longer ready; the doors close.
-    doors: CancellationToken,
-    /// The engine, the worker and the links end.
-    rest: CancellationToken,
-    door_tasks: TaskTracker,
-    engine: tokio::task::JoinHandle<Result<(), StoreError>>,
+    doors: Part,
+    /// Finishes what it has taken.
+    engine: Part,
+    /// Wait until what the engine has ordered is answered.
+    links: Part,
+    /// Settles what is in flight, and gives the rest back.
+    worker: Part,
+    /// What only watches: metrics, watchdog.
+    watchers: Part,
+    ari: ari::Ari,
     certificate: listen::Certificate,
+    /// Said by a task that ended although nobody told it to.
+    failed: mpsc::Receiver<anyhow::Error>,
 }
+
+/// Tasks that begin and end together.
+struct Part {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    failed: mpsc::Sender<anyhow::Error>,
+}
+
+impl Part {
+    fn new(failed: &mpsc::Sender<anyhow::Error>) -> Self {
+        Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), failed: failed.clone() }
+    }
+
+    /// Runs a task. One that ends before it was told to, or panics, is the end of the daemon: half of
+    /// it would be worse than none.
+    fn spawn(&self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        let (stop, failed) = (self.stop.clone(), self.failed.clone());
+        let task = AssertUnwindSafe(task).catch_unwind();
+        self.tasks.spawn(async move {
+            let why = match task.await {
+                Ok(Ok(())) if stop.is_cancelled() => return,
+                Ok(Ok(())) => anyhow::anyhow!("{name} ended by itself"),
+                Ok(Err(error)) => error.context(name),
+                Err(_) => anyhow::anyhow!("{name} panicked"),
+            };
+            // The first one is enough.
+            let _ = failed.try_send(why);
+        });
+    }
+
+    async fn end(&self, within: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(within, self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "leaving tasks behind that did not end in time");
+        }
+    }
+}
+
+/// The doors drain for up to 20 s by themselves.
+const DOORS_CLOSE: Duration = Duration::from_secs(21);
+const ENGINE_FINISHES: Duration = Duration::from_secs(3);
+const ORDERS_SETTLE: Duration = Duration::from_secs(2);
+const WORKER_SETTLES: Duration = Duration::from_secs(7);
+const PART_ENDS: Duration = Duration::from_secs(1);
+/// How often the store is asked whether it lives: at least every five seconds, for the watchdog.
+const PULSE: Duration = Duration::from_secs(3);
 
 /// What the parts share.
 #[derive(Clone)]
@@ -95,16 +150,17 @@ impl Running {
             metrics: Arc::new(Metrics::new(clock.now())?),
             hearts: Heartbeats::new(clock),
         };
-        let (tasks, rest, doors) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let (fail, failed) = mpsc::channel(1);
+        let [doors, engine, links, worker, watchers] = std::array::from_fn(|_| Part::new(&fail));
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
         let (ari, calling) = ari::link(&config.ari, clock, notices).context("[ari]")?;
         let (ami, watching) = ami::link(&config.ami).context("[ami]")?;
         let board = recovered(&common).await?;
         let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
-        let worker = worker::worker(&common, &config.callback, &guard)?;
-        let lines = Arc::clone(&start.telemetry.lines);
-        let exporter = exporter::Exporter::new(&common, (&ari, &ami), (worker.counters(), lines));
+        let cannon = worker::worker(&common, &config.callback, &guard)?;
+        let exporter =
+            exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
@@ -122,19 +178,20 @@ impl Running {
             recordings: Arc::new(recordings::AtAsterisk(ari.clone())),
             counters: exporter.http(),
             metrics: Arc::new(exporter),
-            stopping: doors.clone(),
+            stopping: doors.stop.clone(),
         };
         let listeners = listen::Listeners::bind(config).await?;
-        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: worker.wake_handle() };
-        let engine = engine(&common, board, inboxes, ari);
-        let engine = tasks.spawn(engine.run(rest.clone()));
-        tasks.spawn(calling.run(rest.clone()));
-        tasks.spawn(watching.run(rest.clone()));
-        tasks.spawn(worker.run(rest.clone()));
-        tasks.spawn(until(rest.clone(), systemd::watchdog(common.hearts.clone())));
-        let door_tasks = TaskTracker::new();
-        let certificate = listeners.serve(&Doors::new(ports), &door_tasks, &doors);
-        Ok(Self { tasks, doors, rest, door_tasks, engine, certificate })
+        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle() };
+        let turning = turning(&common, board, inboxes, ari.clone()).run(engine.stop.clone());
+        engine.spawn("the engine", async { turning.await.context("the store refuses what the engine writes") });
+        links.spawn("the ARI link", calling.run(links.stop.clone()).map(Ok));
+        links.spawn("the AMI link", watching.run(links.stop.clone()).map(Ok));
+        worker.spawn("the callback worker", cannon.run(worker.stop.clone()).map(Ok));
+        watchers.spawn("the watchdog", until(watchers.stop.clone(), systemd::watchdog(common.hearts.clone())).map(Ok));
+        let pulse = pulse(common.store.clone(), common.hearts.heart("store"));
+        watchers.spawn("the store's pulse", until(watchers.stop.clone(), pulse).map(Ok));
+        let certificate = listeners.serve(&Doors::new(ports), &doors, &watchers);
+        Ok(Self { doors, engine, links, worker, watchers, ari, certificate, failed })
     }
 
     /// Waits for the end: a signal's, or the engine's own.
@@ -143,21 +200,14 @@ impl Running {
         let mut hup = signal(SignalKind::hangup())?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %start.config.http.listen, "dialbridge is up");
         systemd::notify(Milestone::Ready, "taking clicks");
-        let mut fatal = None;
-        loop {
+        let fatal = loop {
             tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
+                _ = term.recv() => break None,
+                _ = int.recv() => break None,
                 _ = hup.recv() => self.reload(start),
-                ended = &mut self.engine => {
-                    fatal = Some(ended.context("the engine")?.err().map_or_else(
-                        || anyhow::anyhow!("the engine ended by itself"),
-                        |why| anyhow::Error::new(why).context("the store refuses what the engine writes"),
-                    ));
-                    break;
-                }
+                Some(why) = self.failed.recv() => break Some(why),
             }
-        }
+        };
         self.stop().await;
         fatal.map_or(Ok(()), Err)
     }
@@ -181,14 +231,13 @@ impl Running {
     async fn stop(self) {
         systemd::notify(Milestone::Stopping, "finishing");
         tracing::info!("stopping; calls that are up stay up");
-        self.doors.cancel();
-        self.door_tasks.close();
-        self.door_tasks.wait().await;
-        self.rest.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = self.tasks.len(), "leaving tasks behind that did not end in time");
-        }
+        self.doors.end(DOORS_CLOSE).await;
+        self.engine.end(ENGINE_FINISHES).await;
+        // What the engine has ordered last is still on its way to Asterisk.
+        drop(tokio::time::timeout(ORDERS_SETTLE, self.ari.settled()).await);
+        self.links.end(PART_ENDS).await;
+        self.worker.end(WORKER_SETTLES).await;
+        self.watchers.end(PART_ENDS).await;
     }
 }
 
@@ -213,7 +262,7 @@ async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
     Ok(board)
 }
 
-fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) -> Loop {
+fn turning(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) -> Loop {
     let (metrics, heart) = (Arc::clone(&common.metrics), common.hearts.heart("engine"));
     let ports = Ports {
         orders: inboxes.orders,
@@ -226,6 +275,17 @@ fn engine(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) 
         }),
     };
     Loop::new(board, common.store.clone(), common.clock, ports)
+}
+
+/// Beats for as long as the store's writer answers, be it with a refusal: only a hang is its death.
+async fn pulse(store: Arc<dyn Store>, heart: Heart) {
+    loop {
+        if let Err(error) = store.ping().await {
+            tracing::debug!(%error, "the store does not take writes");
+        }
+        heart.beat();
+        tokio::time::sleep(PULSE).await;
+    }
 }
 
 async fn until(cancel: CancellationToken, task: impl Future<Output = ()>) {

@@ -167,8 +167,12 @@ impl Loop {
             match (order.take(), notice.take()) {
                 (None, None) => break,
                 (order, notice) => {
-                    order.into_iter().for_each(|order| self.take_order(order));
-                    notice.into_iter().for_each(|notice| self.take_notice(notice));
+                    if let Some(order) = order {
+                        self.take_order(order);
+                    }
+                    if let Some(notice) = notice {
+                        self.take_notice(notice);
+                    }
                 }
             }
         }

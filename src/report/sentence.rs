@@ -93,6 +93,7 @@ const fn dial_end(end: DialEnd) -> &'static str {
         DialEnd::Unavailable => "cannot be reached",
         DialEnd::NoAnswer => "did not answer",
         DialEnd::Cancelled => "is not dialled any more",
+        DialEnd::NotDialled => "was not dialled: Asterisk could not be asked",
     }
 }
 

@@ -43,27 +43,37 @@ pub(super) fn refuse(action: &Action, inbox: &Inbox) {
     }
 }
 
+/// An action in a lane; dropped when nothing more is to be done about it.
+pub(super) struct Job {
+    pub(super) action: Action,
+    /// Counts by being there: see [`Ari::settled`](super::Ari::settled).
+    pub(super) under_way: Arc<()>,
+}
+
 /// Says so of every action that comes. Ends with the queue.
-pub(super) async fn refuse_all(actions: &mut mpsc::Receiver<Action>, inbox: &Inbox) {
-    while let Some(action) = actions.recv().await {
-        refuse(&action, inbox);
+pub(super) async fn refuse_all(jobs: &mut mpsc::Receiver<Job>, inbox: &Inbox) {
+    while let Some(job) = jobs.recv().await {
+        refuse(&job.action, inbox);
     }
 }
 
 /// Carries out every action that comes. Ends with the queue.
-pub(super) async fn carry_out(actions: &mut mpsc::Receiver<Action>, post: &Post, yard: &Yard) {
+pub(super) async fn carry_out(jobs: &mut mpsc::Receiver<Job>, post: &Post, yard: &Yard) {
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
             Some(()) = under_way.next() => {}
-            action = actions.recv(), if under_way.len() < UNDER_WAY => match action {
-                None => return,
-                Some(Action::Order(order)) => {
-                    let pending = send(&order, post, yard);
-                    under_way.push(settle(order, pending, post, yard).left_future());
-                }
-                Some(Action::Sweep(stray)) => under_way.push(sweep(post.send(removal(stray))).right_future()),
-            },
+            job = jobs.recv(), if under_way.len() < UNDER_WAY => {
+                let Some(Job { action, under_way: counted }) = job else { return };
+                let settled = match action {
+                    Action::Order(order) => {
+                        let pending = send(&order, post, yard);
+                        settle(order, pending, post, yard).left_future()
+                    }
+                    Action::Sweep(stray) => sweep(post.send(removal(stray))).right_future(),
+                };
+                under_way.push(settled.map(|()| drop(counted)));
+            }
         }
     }
 }

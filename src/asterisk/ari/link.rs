@@ -27,7 +27,7 @@ use tracing::{debug, error, info, trace, warn};
 use super::census::{self, CensusError};
 use super::http::{Connection, Target};
 use super::inbox::{Inbox, carry};
-use super::lane::{Yard, carry_out, refuse_all};
+use super::lane::{Job, Yard, carry_out, refuse_all};
 use super::message::{Message, UNWANTED, decode};
 use super::post::{Closing, Post, over_http, over_socket};
 use super::request::{self, Answer};
@@ -37,7 +37,7 @@ use crate::asterisk::publish;
 use crate::asterisk::version::Version;
 use crate::clock::Clock;
 use crate::config::AriTransport;
-use crate::link::{Action, LinkState, Notice};
+use crate::link::{LinkState, Notice};
 
 const SECOND_CENSUS: Duration = Duration::from_secs(3);
 const NEXT_CENSUS: Duration = Duration::from_secs(15);
@@ -62,7 +62,7 @@ pub(super) struct Keeper {
     pub(super) command_sockets: usize,
     pub(super) clock: Clock,
     pub(super) yard: Yard,
-    pub(super) orders: Vec<mpsc::Receiver<Action>>,
+    pub(super) orders: Vec<mpsc::Receiver<Job>>,
     pub(super) state: watch::Sender<LinkState>,
 }
 
@@ -281,7 +281,7 @@ fn http_carriers(target: &Arc<Target>, yard: &Yard) -> Vec<(Post, BoxFuture<'sta
 }
 
 /// Everything that runs while the link is up; the first part to end ends it.
-async fn serve(open: Open, orders: &mut [mpsc::Receiver<Action>], clock: Clock, yard: &Yard) -> End {
+async fn serve(open: Open, orders: &mut [mpsc::Receiver<Job>], clock: Clock, yard: &Yard) -> End {
     let Open { about, mut control, mut events, carriers, .. } = open;
     let (posts, carried): (Vec<Post>, Vec<_>) = carriers.into_iter().unzip();
     let mut parts: FuturesUnordered<BoxFuture<'_, End>> = carried.into_iter().collect();
@@ -342,6 +342,6 @@ async fn count(control: &mut Connection, (clock, about): (Clock, &About), yard: 
     Ok(())
 }
 
-async fn refuse(orders: &mut [mpsc::Receiver<Action>], inbox: &Inbox) {
+async fn refuse(orders: &mut [mpsc::Receiver<Job>], inbox: &Inbox) {
     join_all(orders.iter_mut().map(|orders| refuse_all(orders, inbox))).await;
 }

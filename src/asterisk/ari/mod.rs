@@ -25,13 +25,14 @@ pub mod request;
 mod socket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use self::http::SetupError;
 use self::http::{Connection, Target};
 use self::inbox::Inbox;
-use self::lane::{Yard, refuse};
+use self::lane::{Job, Yard, refuse};
 pub use self::link::Driver;
 use self::link::Keeper;
 pub use self::probe::{Probe, ProbeError, probe};
@@ -45,12 +46,21 @@ use crate::link::{Action, LinkCounters, LinkState, Notice, Stray};
 const LANES: usize = 8;
 /// Orders that wait in one lane; a call gives some ten in its life.
 const LANE_ROOM: usize = 1024;
+/// How often it is looked whether everything is settled.
+const SETTLING_LOOK: Duration = Duration::from_millis(10);
+/// Recordings that are fetched at the same time.
+const DOWNLOADS: usize = 4;
 
 /// The handle on the link. Copies share it.
 #[derive(Clone)]
 pub struct Ari {
-    lanes: Vec<mpsc::Sender<Action>>,
+    lanes: Vec<mpsc::Sender<Job>>,
     yard: Yard,
+    /// The inner one has a copy in every job that is not done; copies of the handle share the outer.
+    #[expect(clippy::redundant_allocation, reason = "the two count different things")]
+    under_way: Arc<Arc<()>>,
+    /// Recordings on their way: they must not use up the connections that Asterisk grants.
+    downloads: Arc<Semaphore>,
     target: Arc<Target>,
     state: watch::Receiver<LinkState>,
 }
@@ -63,7 +73,14 @@ pub fn link(config: &AriConfig, clock: Clock, notices: mpsc::Sender<Notice>) -> 
     let yard = Yard { app: config.app.as_str().into(), inbox: Arc::new(inbox), counters };
     let (lanes, orders) = (0..LANES).map(|_| mpsc::channel(LANE_ROOM)).unzip();
     let (publish, state) = watch::channel(LinkState::Down);
-    let ari = Ari { lanes, yard: yard.clone(), target: Arc::clone(&target), state };
+    let ari = Ari {
+        lanes,
+        yard: yard.clone(),
+        under_way: Arc::default(),
+        downloads: Arc::new(Semaphore::new(DOWNLOADS)),
+        target: Arc::clone(&target),
+        state,
+    };
     let command_sockets = config.command_sockets.clamp(1, LANES);
     let transport = config.transport;
     let keeper = Keeper { target, transport, command_sockets, clock, yard, orders, state: publish };
@@ -79,8 +96,16 @@ impl Ari {
             Action::Sweep(Stray::Channel(call, _) | Stray::Bridge(call)) => *call,
         };
         let lane = usize::try_from(call.bits() % LANES as u128).unwrap_or(0);
-        if let Err(refused) = self.lanes[lane].try_send(action) {
-            refuse(&refused.into_inner(), &self.yard.inbox);
+        let under_way = Arc::clone(&*self.under_way);
+        if let Err(refused) = self.lanes[lane].try_send(Job { action, under_way }) {
+            refuse(&refused.into_inner().action, &self.yard.inbox);
+        }
+    }
+
+    /// Waits until everything that was sent has been answered, refused, or lost with its connection.
+    pub async fn settled(&self) {
+        while Arc::strong_count(&*self.under_way) > 1 {
+            tokio::time::sleep(SETTLING_LOOK).await;
         }
     }
 
@@ -96,7 +121,8 @@ impl Ari {
 
     /// Opens the finished recording of a call.
     pub async fn stored_recording(&self, call: CallId) -> Result<StoredRecording, RecordingError> {
-        recording::fetch(Connection::new(Arc::clone(&self.target)), call).await
+        let place = Arc::clone(&self.downloads).acquire_owned().await.map_err(|_| RecordingError::Unavailable)?;
+        recording::fetch(Connection::new(Arc::clone(&self.target)), call, place).await
     }
 }
 

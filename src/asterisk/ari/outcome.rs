@@ -71,7 +71,7 @@ fn dialled(leg: Leg, status: Result<u16, &NoAnswer>) -> Verdict {
         Ok(200..300) => Verdict::Silence,
         Ok(_) => Verdict::Look(leg, Some(failed)),
         Err(NoAnswer::OutcomeUnknown) => Verdict::Look(leg, None),
-        Err(NoAnswer::NotSent) => Verdict::Tell(leg, failed),
+        Err(NoAnswer::NotSent) => Verdict::Tell(leg, LineEvent::DialEnded(DialEnd::NotDialled)),
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn without_a_link_each_start_is_told_to_have_failed_and_ends_are_left_to_be_repeated() {
         assert_eq!(not_sent(Command::Create(Leg::A)), Verdict::Tell(Leg::A, LineEvent::Gone(Gone::NotSent)));
-        let ended = LineEvent::DialEnded(DialEnd::Congestion);
-        assert_eq!(not_sent(Command::JoinAndDial(Leg::B)), Verdict::Tell(Leg::B, ended));
+        let never = LineEvent::DialEnded(DialEnd::NotDialled);
+        assert_eq!(not_sent(Command::JoinAndDial(Leg::B)), Verdict::Tell(Leg::B, never));
         assert_eq!(not_sent(Command::Record), Verdict::Recording(RecordingEvent::Failed));
         assert_eq!(not_sent(Command::Hangup(Leg::A)), Verdict::Silence);
         assert_eq!(not_sent(Command::DestroyBridge), Verdict::Silence);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::http::{Connection, TOTAL};
@@ -20,6 +21,7 @@ pub struct StoredRecording {
     body: Incoming,
     /// Kept until the last byte is read.
     _connection: Connection,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Why there is no recording to be had.
@@ -61,12 +63,16 @@ impl Body for StoredRecording {
 }
 
 /// Opens the recording of a call.
-pub(super) async fn fetch(mut connection: Connection, call: CallId) -> Result<StoredRecording, RecordingError> {
+pub(super) async fn fetch(
+    mut connection: Connection,
+    call: CallId,
+    place: OwnedSemaphorePermit,
+) -> Result<StoredRecording, RecordingError> {
     let request = Request::new(Method::Get, format!("recordings/stored/{}/file", recording_name(call)));
     let answer = timeout(TOTAL, connection.respond(&request)).await;
     let response = answer.ok().and_then(Result::ok).ok_or(RecordingError::Unavailable)?;
     match response.status().as_u16() {
-        200 => Ok(StoredRecording { body: response.into_body(), _connection: connection }),
+        200 => Ok(StoredRecording { body: response.into_body(), _connection: connection, _place: place }),
         404 => Err(RecordingError::NotFound),
         _ => Err(RecordingError::Unavailable),
     }

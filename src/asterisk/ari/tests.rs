@@ -103,7 +103,12 @@ fn gone(call: &Order, leg: Leg, gone: Gone) -> Notice {
 async fn a_link_registers_filters_and_counts_what_there_is_again_and_again() {
     let mut rig = Rig::new(OLD).await;
     rig.fake.answer("GET", "/ari/channels", 200, r#"[{"id":"db-00000000000000000000000000000001-b1","state":"Up"}]"#);
-    rig.fake.answer("GET", "/ari/bridges", 200, r#"[{"id":"db-00000000000000000000000000000001","name":"dialbridge"},{"id":"x"}]"#);
+    rig.fake.answer(
+        "GET",
+        "/ari/bridges",
+        200,
+        r#"[{"id":"db-00000000000000000000000000000001","name":"db"},{"id":"x"}]"#,
+    );
     rig.until(LinkState::is_up).await;
     let (first, second, third) = (rig.census().await, rig.census().await, rig.census().await);
     assert_eq!(first.boot, "boot-1");
