@@ -121,7 +121,7 @@ impl Part {
 
 /// The doors drain for up to 20 s by themselves.
 const DOORS_CLOSE: Duration = Duration::from_secs(21);
-const ENGINE_FINISHES: Duration = Duration::from_secs(3);
+const ENGINE_FINISHES: Duration = Duration::from_secs(5);
 const ORDERS_SETTLE: Duration = Duration::from_secs(2);
 const WORKER_SETTLES: Duration = Duration::from_secs(7);
 const PART_ENDS: Duration = Duration::from_secs(1);

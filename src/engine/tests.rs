@@ -270,6 +270,19 @@ async fn an_engine_that_ends_takes_no_more_orders() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_that_ends_waits_for_the_channel_that_it_asked_for_last() {
+    let rig = Rig::start();
+    rig.engine.submit(rig.admission(1)).await.expect("accepted");
+    rig.cancel.cancel();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    rig.store.take_seen();
+    rig.line(Leg::A, LineEvent::Entered).await;
+    assert_eq!(rig.store.take_seen(), [Seen::Committed(1), Seen::Sent(Command::JoinAndDial(Leg::A))]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(rig.notices.is_closed(), "the engine has ended");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_remembers_calls_and_clicks() {
     let rig = Rig::start();
     rig.engine.submit(rig.admission(1)).await.expect("accepted");

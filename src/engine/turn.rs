@@ -27,6 +27,7 @@ use crate::ledger::{Batch, Snapshot};
 use crate::link::{Action, Notice};
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Milestone, Step, Switchboard};
+use crate::timestamp::Timestamp;
 
 /// Most inputs that are taken in one after the other.
 const MOST_INPUTS: usize = 512;
@@ -34,6 +35,10 @@ const MOST_INPUTS: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two attempts at a commit.
 const COMMIT_RETRY: Duration = Duration::from_millis(200);
+/// How long the end waits for what was ordered last.
+const LAST_ORDERS: Duration = Duration::from_secs(2);
+/// Between two looks whether it is done.
+const STOPPING_LOOK: Duration = Duration::from_millis(20);
 /// The loop turns at least this often, if only to show that it lives.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -76,6 +81,8 @@ pub struct Loop {
     replies: Replies,
     /// The commit that is under way.
     writing: Option<Writing>,
+    /// Told to end: at the latest then.
+    stop_by: Option<Timestamp>,
 }
 
 /// A commit under way, and what it holds back.
@@ -84,7 +91,7 @@ struct Writing {
     batch: Arc<Batch>,
     actions: Vec<Action>,
     replies: Replies,
-    began: crate::timestamp::Timestamp,
+    began: Timestamp,
     /// It has taken longer than [`PATIENCE`].
     is_late: bool,
 }
@@ -101,14 +108,14 @@ enum Happening {
 impl Loop {
     /// An engine that goes on where `board` stands.
     pub fn new(board: Switchboard, store: Arc<dyn Store>, clock: Clock, ports: Ports) -> Self {
-        Self { board, store, clock, ports, next: Step::default(), replies: Replies::default(), writing: None }
+        let (next, replies) = (Step::default(), Replies::default());
+        Self { board, store, clock, ports, next, replies, writing: None, stop_by: None }
     }
 
     /// Turns until it is cancelled and everything taken in so far is written and done, or until the
     /// store refuses what no repetition will mend.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
-        let mut is_stopping = false;
-        while !(is_stopping && self.is_idle()) {
+        while !self.may_stop() {
             let commit = match self.happening(&cancel).await {
                 Happening::Order(order) => self.drain(Some(order), None),
                 Happening::Notice(notice) => self.drain(None, Some(notice)),
@@ -116,13 +123,20 @@ impl Loop {
                 Happening::Late => self.lose_patience(),
                 Happening::Time => None,
                 Happening::Stop => {
-                    is_stopping = true;
+                    self.stop_by = Some(self.clock.now() + LAST_ORDERS);
                     self.drain(None, None)
                 }
             };
             self.finish_turn(commit);
         }
         Ok(())
+    }
+
+    /// A channel that was asked for has to enter our application before that is gone, or it is lost,
+    /// and a dial that was ordered is not carried out.
+    fn may_stop(&self) -> bool {
+        let (Some(latest), now) = (self.stop_by, self.clock.now()) else { return false };
+        self.is_idle() && (!self.board.is_in_motion(now) || now >= latest)
     }
 
     fn is_idle(&self) -> bool {
@@ -134,15 +148,15 @@ impl Loop {
     }
 
     async fn happening(&mut self, cancel: &CancellationToken) -> Happening {
-        let idle = self.clock.now() + IDLE;
+        let stopped = self.stop_by.is_some();
+        let idle = self.clock.now() + if stopped { STOPPING_LOOK } else { IDLE };
         let due = self.clock.instant(self.board.deadline().map_or(idle, |at| at.min(idle)));
-        let stopped = cancel.is_cancelled();
         let Some(writing) = &mut self.writing else {
             return tokio::select! {
                 Some(order) = self.ports.orders.recv() => Happening::Order(order),
                 Some(notice) = self.ports.notices.recv() => Happening::Notice(notice),
                 () = tokio::time::sleep_until(due) => Happening::Time,
-                () = cancel.cancelled() => Happening::Stop,
+                () = cancel.cancelled(), if !stopped => Happening::Stop,
             };
         };
         let patience = self.clock.instant(writing.began + PATIENCE);

@@ -18,12 +18,15 @@ use std::time::Duration;
 
 pub use step::{Milestone, Step};
 
-use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, LineEvent};
+use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase};
 use crate::dial::number::Party;
 use crate::dial::policy::Admission;
 use crate::ledger::{AuditLine, Snapshot};
 use crate::link::{Census, Notice};
 use crate::timestamp::Timestamp;
+
+/// How long Asterisk may take to act upon a dial that it has taken: up to 200 ms on version 16.
+const DIALLING: Duration = Duration::from_millis(500);
 
 /// What became of a click that reached the switchboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +198,19 @@ impl Switchboard {
             debug_assert_ne!(self.deadlines.first(), Some(&(at, id)));
             self.deadlines.remove(&(at, id));
         }
+    }
+
+    /// Whether Asterisk is at work for some call at this moment: a channel was asked for and has not
+    /// entered, or is to be dialled and may not be yet.
+    pub fn is_in_motion(&self, now: Timestamp) -> bool {
+        self.calls.values().any(|call| match call.journal().phase {
+            Phase::CallingAgent { line, since } | Phase::CallingTarget { line, since } => match line {
+                Line::Created => true,
+                Line::Dialled => now.since(since) < DIALLING,
+                Line::Ringing => false,
+            },
+            Phase::Talking { .. } | Phase::Clearing { .. } | Phase::Ended { .. } => false,
+        })
     }
 
     /// Whether a call is under way and has no verdict yet.

@@ -89,6 +89,38 @@ async fn a_call_that_ended_unseen_is_told_after_the_restart(rig: &Rig) -> anyhow
     Ok(())
 }
 
+/// A restart under clicks: whatever was accepted rings, once, and ends as it should.
+async fn no_accepted_click_is_lost_by_a_restart(rig: &Rig) -> anyhow::Result<()> {
+    let targets: Vec<_> = (0..24).map(|n| format!("1212555{n:02}01")).collect();
+    let clicks = targets.iter().enumerate().map(|(n, target)| async move {
+        tokio::time::sleep(Duration::from_millis(10 * n as u64)).await;
+        rig.click("109", target, &[("maxduration", "1")]).await
+    });
+    let restart = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let status = rig.daemon.terminate().await?;
+        anyhow::ensure!(status.success(), "{status}");
+        rig.daemon.restart()?;
+        rig.daemon.wait_ready(Duration::from_secs(15)).await
+    };
+    let (answers, restarted) = tokio::join!(futures_util::future::join_all(clicks), restart);
+    restarted?;
+    let answers: Vec<_> = answers.into_iter().filter_map(Result::ok).collect();
+    let accepted: Vec<_> = answers.iter().filter(|answer| answer["ERRORCODE"] == 0).collect();
+    anyhow::ensure!(accepted.len() > 2, "hardly any click was accepted: {answers:?}");
+    for answer in &accepted {
+        let record = rig.wait_ended(answer["CALLID"].as_str().unwrap_or("")).await?;
+        anyhow::ensure!(record["end_reason"] == "max_duration", "{record}");
+    }
+    let (phone, carrier) = (rig.world.invites_at_phones().len(), rig.world.invites_at_carrier().len());
+    anyhow::ensure!(
+        phone == accepted.len() && carrier == phone,
+        "{} clicks, {phone} and {carrier} INVITEs",
+        accepted.len()
+    );
+    Ok(())
+}
+
 /// Asterisk dies under a call: its end is told as soon as Asterisk is back.
 async fn an_asterisk_that_restarts_ends_its_calls(rig: &Rig) -> anyhow::Result<()> {
     let call = rig.call("101", "12125550101", &[]).await?;
@@ -117,6 +149,7 @@ async fn an_asterisk_that_restarts_ends_its_calls(rig: &Rig) -> anyhow::Result<(
 on_both_versions! {
     sigkill => super::talk_survives_sigkill;
     sigterm => super::talk_survives_sigterm;
+    restart_under_clicks => super::no_accepted_click_is_lost_by_a_restart;
     ended_unseen => super::a_call_that_ended_unseen_is_told_after_the_restart;
     asterisk_restarts => super::an_asterisk_that_restarts_ends_its_calls;
 }
