@@ -34,6 +34,14 @@ fn the_demo_world_is_a_valid_directory() {
 }
 
 #[test]
+fn a_limit_that_nothing_enforces_is_refused() {
+    for limit in ["agent_per_minute", "destination_per_ten_minutes", "tenant_per_second", "tenant_active"] {
+        let refused = parse(&small(&format!("limits.{limit} = 1"))).unwrap_err();
+        assert!(matches!(&refused, FileError::Shape { path, .. } if path.starts_with("t: limits")), "{refused}");
+    }
+}
+
+#[test]
 fn the_sample_can_be_applied_as_it_is() {
     let secret = |path: &str| {
         let is_key = path.ends_with("callback-secret");
