@@ -61,6 +61,24 @@ fn secrets_in_clear_are_warned_of_and_not_repeated() {
 }
 
 #[test]
+fn the_secret_of_a_callback_header_is_kept_like_the_others() {
+    let with = |secret: &str| small(&format!("callback_header = {{ name = \"Authorization\"{secret} }}\n"));
+    let clear = parse(&with(", secret = \"Bearer x\"")).unwrap();
+    assert_eq!(clear.warnings.len(), 1);
+    assert!(clear.warnings[0].starts_with("t: callback_header.secret stands in the file in clear"));
+    let file = parse_with(&with(", secret_file = \"/x\""), |_| Ok("Bearer y\n".to_owned())).unwrap();
+    assert_eq!((file.tenants[0].callback_header.as_ref().unwrap().secret.expose(), file.warnings.len()), ("Bearer y", 0));
+    let stored = apply(&Directory::default(), &file.tenants).unwrap();
+    let exported = export(&stored).unwrap();
+    assert!(exported.contains("Authorization") && !exported.contains("Bearer"), "{exported}");
+    for kept in [exported, with("")] {
+        let again = apply(&stored, &parse(&kept).unwrap().tenants).unwrap();
+        assert_eq!(again.tenant("t").unwrap().callback_header.as_ref().unwrap().secret.expose(), "Bearer y", "{kept}");
+    }
+    assert!(apply(&Directory::default(), &parse(&with("")).unwrap().tenants).is_err());
+}
+
+#[test]
 fn a_token_opens_its_own_tenant_only() {
     let directory = demo();
     let (tenant, credential) = directory.credential("demo-admin").unwrap();
