@@ -16,10 +16,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            token_burst: 10,
-            token_per_minute: 60,
-            agent_active: 1,
-        }
+        Self { token_burst: 10, token_per_minute: 60, agent_active: 1 }
     }
 }

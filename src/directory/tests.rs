@@ -67,7 +67,10 @@ fn the_secret_of_a_callback_header_is_kept_like_the_others() {
     assert_eq!(clear.warnings.len(), 1);
     assert!(clear.warnings[0].starts_with("t: callback_header.secret stands in the file in clear"));
     let file = parse_with(&with(", secret_file = \"/x\""), |_| Ok("Bearer y\n".to_owned())).unwrap();
-    assert_eq!((file.tenants[0].callback_header.as_ref().unwrap().secret.expose(), file.warnings.len()), ("Bearer y", 0));
+    assert_eq!(
+        (file.tenants[0].callback_header.as_ref().unwrap().secret.expose(), file.warnings.len()),
+        ("Bearer y", 0)
+    );
     let stored = apply(&Directory::default(), &file.tenants).unwrap();
     let exported = export(&stored).unwrap();
     assert!(exported.contains("Authorization") && !exported.contains("Bearer"), "{exported}");
