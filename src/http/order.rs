@@ -215,9 +215,8 @@ async fn terminate_own(
     party: &Party,
 ) -> Result<Option<CallId>, Unavailable> {
     let ports = &shared.ports;
-    let active = match timeout(PATIENCE / 2, ports.store.active_calls()).await {
-        Ok(Ok(active)) => active,
-        Ok(Err(_)) | Err(_) => return Err(Unavailable::StoreAway),
+    let Ok(Ok(active)) = timeout(PATIENCE / 2, ports.store.active_calls()).await else {
+        return Err(Unavailable::StoreAway);
     };
     let is_own = |call: &&Snapshot| {
         let request = &call.request;

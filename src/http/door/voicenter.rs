@@ -98,7 +98,8 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {
         Ok(Order::Terminate(phone)) => order::terminate(shared, &caller, &phone).await,
         Err(refusal) => Err(Declined::Refused(refusal)),
     };
-    if !unknown.is_empty() && !(is_click && outcome.is_ok()) {
+    let is_placed = is_click && outcome.is_ok();
+    if !unknown.is_empty() && !is_placed {
         tracing::info!(door = "voicenter", ?unknown, "unknown parameters ignored");
     }
     outcome.map_or_else(declined, Reply::ok)
