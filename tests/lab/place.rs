@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 const MARKER: &str = ".dialbridge-lab";
+const FETCHED: [&str; 2] = ["roots", "webhooks"];
 
 /// A directory that belongs to one world.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Place {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let dir = dir.canonicalize()?;
         let marker = dir.join(MARKER);
-        let is_ours = marker.is_file() || is_in_repository(&dir) || fs::read_dir(&dir)?.next().is_none();
+        let is_ours = marker.is_file() || is_in_repository(&dir) || holds_only_fetched(&dir)?;
         anyhow::ensure!(
             is_ours,
             "{} holds files that no lab has made: set LAB_DIR to a directory that is new or empty",
@@ -46,6 +47,17 @@ impl Place {
 
 fn is_in_repository(dir: &Path) -> bool {
     super::repository().join(".lab").canonicalize().is_ok_and(|own| dir.starts_with(own))
+}
+
+/// Whether there is nothing but what the tests' own scripts fetch.
+fn holds_only_fetched(dir: &Path) -> anyhow::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if !FETCHED.iter().any(|fetched| name == *fetched) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes away what an earlier world left, and nothing else.
