@@ -8,12 +8,10 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## Place one call in a world of real phones, show all that comes of it, and stop
-	@tests/lab/provision.sh
 	@cargo build --quiet --release --locked --bin dialbridge --example lab
 	@$(lab) demo
 
 up: ## Run that world in the foreground until Ctrl-C, with curl lines to try
-	@tests/lab/provision.sh
 	@cargo build --quiet --release --locked --bin dialbridge --example lab
 	@$(lab) up
 

@@ -28,6 +28,8 @@ pub(super) enum Command {
     },
     /// Print everything as a file; secrets are named without their values
     Export,
+    /// Print a commented file to start from
+    Sample,
     /// Say what is wrong with a file, or what it would change
     Check {
         /// TOML
@@ -55,6 +57,7 @@ pub(super) async fn run(socket: &Path, command: Command) -> Outcome {
             Ok(text) => Outcome::done(String::from_utf8_lossy(&text)),
             Err(outcome) => outcome,
         },
+        Command::Sample => Outcome::done(directory::file::SAMPLE),
         Command::Apply { file, dry_run } => {
             send(socket, &file, (Method::PUT, &format!("/v1/directory?dry_run={dry_run}"))).await
         }
@@ -167,6 +170,12 @@ mod tests {
             assert_eq!(run(socket, Command::Export).await, Outcome::done("[[tenant]]\n"));
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn the_sample_needs_no_daemon() {
+        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Sample).await;
+        assert_eq!(outcome, Outcome::done(include_str!("../directory/sample.toml")));
     }
 
     #[tokio::test]

@@ -69,6 +69,13 @@ impl Endpoint {
         let is_device = !technology.eq_ignore_ascii_case("local") && !name.contains(['/', '@', ':']);
         is_device.then_some(self.0.as_str())
     }
+
+    /// Whether it goes out by a trunk, as `PJSIP/800@carrier`: what it is shown leaves the PBX. Where a
+    /// `Local` channel leads is the dialplan's business.
+    pub fn leaves(&self) -> bool {
+        let Some((technology, rest)) = self.0.split_once('/') else { return false };
+        !technology.eq_ignore_ascii_case("local") && rest.contains('@')
+    }
 }
 
 impl TryFrom<String> for Endpoint {
@@ -220,6 +227,15 @@ mod tests {
         assert_eq!(device("PJSIP/101").as_deref(), Some("PJSIP/101"));
         assert_eq!(device("Local/700@services/n"), None);
         assert_eq!(device("PJSIP/800@carrier"), None);
+    }
+
+    #[test]
+    fn what_goes_out_by_a_trunk_leaves_the_pbx() {
+        let leaves = |text: &str| Endpoint::try_from(text.to_owned()).unwrap().leaves();
+        assert!(leaves("PJSIP/800@carrier"));
+        assert!(!leaves("PJSIP/101"));
+        assert!(!leaves("Local/700@services/n"));
+        assert!(!leaves("local/700@services/n"));
     }
 
     proptest! {

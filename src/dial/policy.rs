@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::call::{AgentRef, CallId, CallRequest, Leg, LegPlan, ReportPlan};
 use crate::device::{DeviceState, Devices};
 use crate::directory::{Agent, Credential, Scope, Tenant};
+use crate::report::render;
 use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
@@ -198,12 +199,22 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         language: Some(given.language),
         warnings: notes.warnings,
     };
+    fits(&request)?;
     Ok(Admission {
         request,
         duplicate_window: Duration::from_secs(u64::from(ctx.tenant.duplicate_window)),
         agent_active_limit: ctx.tenant.limits.agent_active,
         audit: notes.audit,
     })
+}
+
+/// What could not be told at the end is not begun.
+fn fits(request: &CallRequest) -> Result<(), Refusal> {
+    if render::worst_case_size(request) <= render::MAX_BODY {
+        return Ok(());
+    }
+    let message = format!("Ctl_userdata may become longer than {} bytes once it is filled in", render::MAX_BODY);
+    Err(Refusal::Invalid { field: "ctl_userdata", message })
 }
 
 fn agent_ref(agent: &Agent) -> AgentRef {

@@ -82,9 +82,6 @@ impl Check<'_> {
         self.require(is_language(&tenant.language), "language", "is not a language such as en or en_US");
         self.require(tenant.duplicate_window <= 60, "duplicate_window", "is not 0 to 60 seconds");
         self.require((1..=1000).contains(&tenant.limits.agent_active), "limits.agent_active", "is not 1 to 1000");
-        let rate = tenant.limits.tenant_per_second;
-        self.require(rate <= 1000, "limits.tenant_per_second", "is more than 1000");
-        self.require(tenant.limits.off_hours_percent <= 100, "limits.off_hours_percent", "is more than 100");
         for (i, prefix) in tenant.allowed_destinations.iter().enumerate() {
             let path = format!("allowed_destinations[{i}]");
             self.require(is_plus_and_digits(prefix, 1), path, "is not a plus and digits, as +1");

@@ -1,6 +1,6 @@
 //! The directory as a file: TOML, one `[[tenant]]` for each tenant.
 //!
-//! Beside what the types say, a file may give a token or a callback key as `secret` (in clear, with a
+//! Beside what the types say, a file may give a token, a callback key or a callback header as `secret` (in clear, with a
 //! warning) or as `secret_file` (the file's first line). Both are settled here, where the file is
 //! read: a token is hashed at once and its clear text goes no further. What comes out of [`parse`]
 //! can be sent to a daemon elsewhere, which never opens the files that it names.
@@ -100,6 +100,9 @@ fn parse_tenant(
             let Some(member) = member.as_table_mut() else { continue };
             settle(member, &path, is_hashed, read)?.into_iter().for_each(|warning| warnings.push(warning));
         }
+    }
+    if let Some(header) = tenant.get_mut("callback_header").and_then(Value::as_table_mut) {
+        warnings.extend(settle(header, &format!("{id}: callback_header"), Keeping::Clear, read)?);
     }
     serde_path_to_error::deserialize(tenant).map_err(|error| {
         let path = error.path().to_string();

@@ -152,6 +152,7 @@ pub struct CallbackHeader {
     /// As `Authorization`.
     pub name: String,
     /// As `Bearer …`.
+    #[serde(default)]
     pub secret: Sealed,
 }
 

@@ -34,6 +34,14 @@ fn the_demo_world_is_a_valid_directory() {
 }
 
 #[test]
+fn a_limit_that_nothing_enforces_is_refused() {
+    for limit in ["agent_per_minute", "destination_per_ten_minutes", "tenant_per_second", "tenant_active"] {
+        let refused = parse(&small(&format!("limits.{limit} = 1"))).unwrap_err();
+        assert!(matches!(&refused, FileError::Shape { path, .. } if path.starts_with("t: limits")), "{refused}");
+    }
+}
+
+#[test]
 fn the_sample_can_be_applied_as_it_is() {
     let secret = |path: &str| {
         let is_key = path.ends_with("callback-secret");
@@ -50,6 +58,27 @@ fn secrets_in_clear_are_warned_of_and_not_repeated() {
     assert_eq!(file.warnings.len(), 5);
     assert!(file.warnings[0].starts_with("demo: tokens[0].secret stands in the file in clear"));
     assert!(!format!("{file:?}").contains("whsec_"));
+}
+
+#[test]
+fn the_secret_of_a_callback_header_is_kept_like_the_others() {
+    let with = |secret: &str| small(&format!("callback_header = {{ name = \"Authorization\"{secret} }}\n"));
+    let clear = parse(&with(", secret = \"Bearer x\"")).unwrap();
+    assert_eq!(clear.warnings.len(), 1);
+    assert!(clear.warnings[0].starts_with("t: callback_header.secret stands in the file in clear"));
+    let file = parse_with(&with(", secret_file = \"/x\""), |_| Ok("Bearer y\n".to_owned())).unwrap();
+    assert_eq!(
+        (file.tenants[0].callback_header.as_ref().unwrap().secret.expose(), file.warnings.len()),
+        ("Bearer y", 0)
+    );
+    let stored = apply(&Directory::default(), &file.tenants).unwrap();
+    let exported = export(&stored).unwrap();
+    assert!(exported.contains("Authorization") && !exported.contains("Bearer"), "{exported}");
+    for kept in [exported, with("")] {
+        let again = apply(&stored, &parse(&kept).unwrap().tenants).unwrap();
+        assert_eq!(again.tenant("t").unwrap().callback_header.as_ref().unwrap().secret.expose(), "Bearer y", "{kept}");
+    }
+    assert!(apply(&Directory::default(), &parse(&with("")).unwrap().tenants).is_err());
 }
 
 #[test]

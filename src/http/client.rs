@@ -1,6 +1,6 @@
 //! Who is at the other end: the peer of the socket, and the client behind a trusted proxy.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -26,10 +26,17 @@ pub(super) fn address(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Pee
         if !is_trusted(&client) {
             break;
         }
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = forwarded_address(hop.trim()) else { break };
         client = address.to_canonical();
     }
     Peer::Address(client)
+}
+
+/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:5123`, `2001:db8::1`, `[2001:db8::1]:5123`.
+fn forwarded_address(hop: &str) -> Option<IpAddr> {
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]
@@ -58,6 +65,21 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["192.0.2.1"]), at("192.0.2.1"));
         assert_eq!(seen("10.0.0.1", &["192.0.2.1, 10.0.0.2"]), at("192.0.2.1"));
         assert_eq!(seen("10.0.0.1", &["192.0.2.1", "10.0.0.2"]), at("192.0.2.1"));
+    }
+
+    #[test]
+    fn an_address_may_come_with_its_port() {
+        for (written, address) in [
+            ("192.0.2.1:5123", "192.0.2.1"),
+            ("[2001:db8::1]:1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[::ffff:192.0.2.1]:1", "192.0.2.1"),
+        ] {
+            assert_eq!(seen("10.0.0.1", &[written]), at(address), "{written}");
+        }
+        assert_eq!(seen("10.0.0.1", &["192.0.2.1, 10.0.0.2:80"]), at("192.0.2.1"));
+        assert_eq!(seen("10.0.0.1", &["192.0.2.1:x"]), at("10.0.0.1"));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::call::CallId;
+use crate::call::{CallId, CallRequest};
 use crate::dial::number::Party;
 use crate::dial::policy::{Admission, Click, Context, Phone, Refusal, admit, resolve_phone};
 use crate::directory::Scope;
@@ -16,11 +17,15 @@ use crate::http::auth::Caller;
 use crate::http::count::Refused;
 use crate::http::limits::TooMany;
 use crate::link::LinkState;
+use crate::store::{AuditLine, Snapshot};
 
 /// How long an order may wait for its answer once a link to Asterisk is down.
 const WITHOUT_PBX: Duration = Duration::from_secs(2);
-/// How long an order may wait for its answer at all: less than a whole request may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long an order may wait for its answer at all: with a slow body before it (10 s) still less than
+/// a whole request may take (20 s).
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a refusal may wait for its line in the audit.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why an order was not taken. Nothing rings because of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +56,17 @@ impl Declined {
             Self::NoActiveCall => return None,
         })
     }
+
+    /// For the audit.
+    fn why(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::TooMany(_) => "too many wrong login codes".to_owned(),
+            Self::AgentBusy => "the agent is in a call already".to_owned(),
+            Self::NoActiveCall => "there is nothing to end".to_owned(),
+            Self::Unavailable(why) => why.to_string(),
+        }
+    }
 }
 
 impl From<Refusal> for Declined {
@@ -68,11 +84,43 @@ impl From<Unavailable> for Declined {
 /// Places a call; answers with its id once it is durably stored, or with that of the call that the
 /// same click placed a moment ago.
 pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
+    let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
-    if let Some(kind) = placed.as_ref().err().and_then(Declined::kind) {
+    let Err(declined) = &placed else { return placed };
+    if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
+    if let Some(overridden) = overridden {
+        note_refused(shared, caller, format!("{overridden}; refused: {}", declined.why())).await;
+    }
     placed
+}
+
+/// Which ends of a click were to be called although they are on the do-not-call list, in words.
+fn override_asked_for(click: &Click) -> Option<String> {
+    let phone = match &click.phone {
+        Phone::Number(typed) => typed.as_str(),
+        Phone::SipTrunk => "SIPTRUNK",
+        Phone::LoginCode(_) => "by login code",
+    };
+    let ends = [
+        (click.ignore_do_not_call_phone, "phone", phone),
+        (click.ignore_do_not_call_target, "target", click.target.as_str()),
+    ];
+    let asked = ends.into_iter().filter(|(asked, ..)| *asked);
+    let ends: Vec<String> =
+        asked.map(|(_, name, typed)| format!("{name} {}", typed.chars().take(40).collect::<String>())).collect();
+    (!ends.is_empty()).then(|| format!("do-not-call list override asked for {}", ends.join(" and ")))
+}
+
+/// Writes a refused override into the audit; one that is used is written with its call.
+async fn note_refused(shared: &Shared, caller: &Caller, action: String) {
+    let (tenant, actor) = (caller.tenant.id.clone(), caller.credential.name.clone());
+    let line = AuditLine { at: shared.ports.clock.now(), tenant, actor, action };
+    let written = timeout(AUDIT_PATIENCE, shared.ports.store.put_tenants(&[], &[line])).await;
+    if !matches!(written, Ok(Ok(()))) {
+        tracing::warn!(tenant.id = %caller.tenant.id, "a refused do-not-call override could not be written into the audit");
+    }
 }
 
 async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
@@ -130,22 +178,62 @@ pub(super) async fn terminate(shared: &Shared, caller: &Caller, phone: &Phone) -
         }
         Err(Refusal::Unknown(_) | Refusal::Offline(_)) => return Err(Declined::NoActiveCall),
     };
-    own_phone_only(caller, &party)?;
-    let which = Termination::Party { tenant: caller.tenant.id.clone(), party };
-    let ended = answered(shared, shared.ports.engine.terminate(which)).await?;
+    let tenant = caller.tenant.id.clone();
+    let ended = match reach_of(caller, &party)? {
+        Within::Phone => answered(shared, shared.ports.engine.terminate(Termination::Party { tenant, party })).await?,
+        Within::CallsOf(agent) => terminate_own(shared, (&tenant, agent), &party).await?,
+    };
     ended.ok_or(Declined::NoActiveCall)
 }
 
-/// An agent's own token ends calls at that agent's phone, and at no other.
-fn own_phone_only(caller: &Caller, party: &Party) -> Result<(), Refusal> {
-    let Some(agent) = caller.credential.agent.as_deref() else { return Ok(()) };
+/// Which calls of a phone a token may end.
+enum Within<'a> {
+    /// All of them.
+    Phone,
+    /// Those of this agent.
+    CallsOf(&'a str),
+}
+
+/// An agent's own token ends all calls at that agent's phone, none at another agent's, and anywhere
+/// else (an outside number, a service) those that are the agent's.
+fn reach_of<'a>(caller: &'a Caller, party: &Party) -> Result<Within<'a>, Refusal> {
+    let Some(agent) = caller.credential.agent.as_deref() else { return Ok(Within::Phone) };
     let desk = caller.tenant.agent(agent).and_then(|agent| agent.logged_in_at.as_deref());
     match party {
-        Party::Extension(extension) if extension == agent || Some(extension.as_str()) == desk => Ok(()),
-        Party::Extension(_) | Party::Outside(_) => {
+        Party::Extension(extension) if extension == agent || Some(extension.as_str()) == desk => Ok(Within::Phone),
+        Party::Extension(extension) if caller.tenant.agent(extension).is_some() => {
             Err(Refusal::Forbidden(format!("This token may act for extension {agent} only")))
         }
+        Party::Extension(_) | Party::Outside(_) => Ok(Within::CallsOf(agent)),
     }
+}
+
+/// Ends an agent's calls whose first leg is this party; answers with the newest of them.
+async fn terminate_own(
+    shared: &Shared,
+    (tenant, agent): (&str, &str),
+    party: &Party,
+) -> Result<Option<CallId>, Unavailable> {
+    let ports = &shared.ports;
+    let Ok(Ok(active)) = timeout(PATIENCE / 2, ports.store.active_calls()).await else {
+        return Err(Unavailable::StoreAway);
+    };
+    let is_own = |call: &&Snapshot| {
+        let request = &call.request;
+        request.tenant == tenant && request.a.party == *party && is_of_agent(request, agent)
+    };
+    let own: Vec<CallId> = active.iter().filter(is_own).map(|call| call.request.id).collect();
+    let ends = own.into_iter().map(|call| {
+        let which = Termination::Call { tenant: tenant.to_owned(), call };
+        ports.engine.terminate(which)
+    });
+    let ended = timeout(PATIENCE / 2, answered(shared, try_join_all(ends))).await;
+    Ok(ended.unwrap_or(Err(Unavailable::StoreAway))?.into_iter().flatten().max())
+}
+
+/// Whether a call was placed on behalf of the agent with this extension.
+pub(super) fn is_of_agent(request: &CallRequest, extension: &str) -> bool {
+    request.agent.as_ref().is_some_and(|agent| agent.extension == extension)
 }
 
 /// Lets nobody try login codes until one fits.

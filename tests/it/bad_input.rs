@@ -1,5 +1,7 @@
 //! What must be refused, through the real door of the real daemon, with a real Asterisk that stays silent.
 
+use anyhow::Context as _;
+
 use crate::rig::{Rig, on_both_versions};
 
 /// Parameters of a click beyond the code and the action, and what is wrong with them.
@@ -55,13 +57,26 @@ const REFUSED: [(&str, &str); 46] = [
     ("phone=101&target=0118816123456", "satellite"),
 ];
 
+/// Rows of which the answer must name what is wrong.
+const NAMED: [(&str, &str); 8] = [
+    ("phone missing", "Phone is missing"),
+    ("target missing", "Target is missing"),
+    ("ampersand", "Phone"),
+    ("SIP URI", "Target"),
+    ("global variable", "var_"),
+    ("0 seconds", "Phonemaxdialtime"),
+    ("exponent", "maxduration"),
+    ("no flag", "record"),
+];
+
 async fn every_bad_click_is_refused_and_nothing_rings(rig: &Rig) -> anyhow::Result<()> {
     let path = "/ForwardDialer/click2call.aspx?code=demo-code&action=call&";
     let mut wrong = Vec::new();
     for (query, why) in REFUSED {
         let answer = rig.http.get(rig.daemon.url(&format!("{path}{query}"))).send().await?;
         let (status, body) = (answer.status(), answer.text().await?);
-        if status != 200 || !body.contains("<name>ERRORCODE</name><value><string>1</string>") {
+        let named = NAMED.iter().find(|(row, _)| *row == why).is_none_or(|(_, word)| body.contains(word));
+        if status != 200 || !named || !body.contains("<name>ERRORCODE</name><value><string>1</string>") {
             wrong.push(format!("{why}: {status} {body}"));
         }
     }
@@ -76,7 +91,14 @@ async fn every_bad_click_is_refused_and_nothing_rings(rig: &Rig) -> anyhow::Resu
         wrong.push(format!("5 kB in a variable: {answer}"));
     }
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    silent(rig).await
+    silent(rig).await?;
+    // The same path with nothing wrong in it: what was refused above was refused for what it says.
+    let good =
+        rig.http.get(rig.daemon.url(&format!("{path}phone=101&target=12125550105"))).send().await?.text().await?;
+    anyhow::ensure!(good.contains("<name>ERRORCODE</name><value><string>0</string>"), "{good}");
+    let (_, call) = good.split_once("<name>CALLID</name><value><string>").context("no call id")?;
+    rig.wait_ended(call.split('<').next().unwrap_or_default()).await?;
+    Ok(())
 }
 
 async fn what_is_no_click_places_no_call(rig: &Rig) -> anyhow::Result<()> {

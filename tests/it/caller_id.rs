@@ -70,6 +70,32 @@ async fn a_lead_is_called_as_the_company_and_put_through_to_the_menu(rig: &Rig) 
     shows(&lead, "12125550100", "Demo Main")
 }
 
+async fn a_service_behind_a_trunk_is_called_as_the_company(rig: &Rig) -> anyhow::Result<()> {
+    let call = rig.call("SIPTRUNK", "101", &[("maxduration", "2")]).await?;
+    let trunk = rig.world.carrier.wait_for_invite(CALL, |invite| invite.to.ends_with("800")).await?;
+    rig.wait_ended(&call).await?;
+    shows(&trunk, "12125550100", "Demo Main")?;
+    let refused = rig.click("SIPTRUNK", "101", &[("phonecallerid", "12125550102")]).await?;
+    anyhow::ensure!(refused["ERRORCODE"] == 1, "shared with nobody, and shown on the trunk: {refused}");
+    Ok(())
+}
+
+async fn two_outside_numbers_both_see_the_company(rig: &Rig) -> anyhow::Result<()> {
+    let call = rig.call("12125550101", "12125551105", &[("maxduration", "5")]).await?;
+    let lead = rig.world.carrier.wait_for_invite(CALL, |invite| invite.to.ends_with("12125550101")).await?;
+    let target = rig.world.carrier.wait_for_invite(CALL, |invite| invite.to.ends_with("12125551105")).await?;
+    rig.wait_ended(&call).await?;
+    shows(&lead, "12125550100", "Demo Main")?;
+    shows(&target, "12125550100", "Demo Main")?;
+    let before = rig.world.invites_at_carrier().len();
+    for caller_id in ["12125550102", "12125550101", "12125559999", "101"] {
+        let refused = rig.click("12125550101", "12125551105", &[("phonecallerid", caller_id)]).await?;
+        anyhow::ensure!(refused["ERRORCODE"] == 1 && refused["CALLID"] == "", "{caller_id}: {refused}");
+    }
+    anyhow::ensure!(rig.world.invites_at_carrier().len() == before, "a refused click called somebody");
+    Ok(())
+}
+
 async fn auto_answer_is_asked_of_phones_that_may_and_of_no_other(rig: &Rig) -> anyhow::Result<()> {
     let (phone, carrier) =
         invites(rig, "101", "12125550105", &[("phoneautoanswer", "1"), ("targetautoanswer", "1")]).await?;
@@ -89,5 +115,7 @@ on_both_versions! {
     agents_display => super::the_agents_display_may_be_chosen;
     extensions => super::between_extensions_each_sees_the_other;
     lead => super::a_lead_is_called_as_the_company_and_put_through_to_the_menu;
+    trunk_service => super::a_service_behind_a_trunk_is_called_as_the_company;
+    outside_outside => super::two_outside_numbers_both_see_the_company;
     auto_answer => super::auto_answer_is_asked_of_phones_that_may_and_of_no_other;
 }

@@ -84,6 +84,8 @@ async fn a_call_that_ended_unseen_is_told_after_the_restart(rig: &Rig) -> anyhow
     rig.daemon.restart()?;
     rig.daemon.wait_ready(Duration::from_secs(15)).await?;
     let record = rig.wait_for(&call, Duration::from_secs(10), |record| record["phase"] == "ended").await?;
+    // Who hung up is known to nobody any more: that, and nothing else, is told.
+    anyhow::ensure!(record["end_reason"] == "lost", "{record}");
     let callbacks = rig.sink.wait_for(1, CALL).await?;
     anyhow::ensure!(value(&callbacks[0], "reason")? == record["end_reason"].as_str().unwrap_or(""), "{record}");
     Ok(())

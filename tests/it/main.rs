@@ -16,6 +16,7 @@ mod operation;
 mod outbox;
 mod outcomes;
 mod readme;
+mod readme_live;
 mod rig;
 mod tidy;
 mod timers;

@@ -4,6 +4,7 @@
 //! log goes to `dialbridge.log` there. It may be killed and started again, as often as a test likes.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,7 @@ impl Daemon {
         let values = values(world);
         values.render(&super::lab_file("demo.toml"), &world.dir.join("demo.toml"))?;
         values.render(&super::lab_file("dialbridge.toml"), &world.dir.join("dialbridge.toml"))?;
+        write_client(world)?;
         let daemon = Self {
             binary: binary.to_owned(),
             dir: world.dir.clone(),
@@ -125,6 +127,15 @@ impl Daemon {
     fn process(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What Alice's own computer needs to place calls as her.
+fn write_client(world: &World) -> anyhow::Result<()> {
+    let path = world.dir.join("client-101.toml");
+    let text = format!("url = \"http://127.0.0.1:{}\"\ntoken = \"demo-alice\"\n", world.ports.http);
+    fs::write(&path, "").with_context(|| format!("writing {}", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(fs::write(&path, text)?)
 }
 
 /// The placeholders of `dialbridge.toml` and `demo.toml`.

@@ -14,7 +14,7 @@ use crate::up::say;
 const TARGET: &str = "12125550105";
 
 /// Every token that a callback may hold, each under its own name.
-const TOKENS: [&str; 27] = [
+const TOKENS: [&str; 28] = [
     "call_id",
     "transaction_id",
     "interaction_guid",
@@ -42,6 +42,7 @@ const TOKENS: [&str; 27] = [
     "notes",
     "lastTclListName",
     "lastTclCodeShort",
+    "lastTclCodeDesc",
 ];
 
 pub(crate) async fn run() -> anyhow::Result<()> {
@@ -118,7 +119,17 @@ async fn timeline(daemon: &Daemon, call: &str) -> anyhow::Result<Value> {
 
 /// Shows the callback, and refuses one in which a token was left as it was.
 fn show_callback(callback: &Callback) -> anyhow::Result<()> {
-    say(&format!("\nThe callback\n  {} {}", callback.method, callback.path));
+    say("\nThe callback");
+    print_callback(callback);
+    let pairs = callback.pairs();
+    let left = pairs.iter().any(|(name, value)| name == "ctl_userdata" && value.contains('$'));
+    anyhow::ensure!(!left, "a token was not expanded");
+    Ok(())
+}
+
+/// Everything that a receiver of callbacks got.
+pub(crate) fn print_callback(callback: &Callback) {
+    say(&format!("  {} {}", callback.method, callback.path));
     for name in ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature"] {
         say(&format!("  {name}: {}", callback.header(name).unwrap_or("-")));
     }
@@ -132,9 +143,7 @@ fn show_callback(callback: &Callback) -> anyhow::Result<()> {
             let (name, value) = pair.split_once('|').unwrap_or((pair, ""));
             say(&format!("    {name:24} {value}"));
         }
-        anyhow::ensure!(!value.contains('$'), "a token was not expanded");
     }
-    Ok(())
 }
 
 fn field<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -19,6 +19,7 @@ pub mod audio;
 pub mod daemon;
 pub mod media;
 pub mod party;
+pub mod place;
 pub mod ports;
 pub mod process;
 pub mod provision;

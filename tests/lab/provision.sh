@@ -36,6 +36,7 @@ need_host_programs() {
     local missing=()
     command -v apt-get >/dev/null || fail "this needs apt (Debian or a relative); elsewhere set LAB_ASTERISK to an installed Asterisk and have sipp in the PATH"
     command -v flock >/dev/null && command -v setpriv >/dev/null || missing+=(util-linux)
+    [[ -n $(type -P kill) ]] || missing+=(procps) # the program, not the shell's own
     command -v gpgv >/dev/null || missing+=(gpgv)
     [[ -e $keyring ]] || missing+=(debian-archive-keyring)
     ((${#missing[@]})) || return 0

@@ -137,6 +137,11 @@ impl Sink {
         lock(&self.state.received).clone()
     }
 
+    /// The requests after the first `count`.
+    pub fn received_after(&self, count: usize) -> Vec<Callback> {
+        lock(&self.state.received).iter().skip(count).cloned().collect()
+    }
+
     /// Waits until `count` requests have come in all, and returns them.
     pub async fn wait_for(&self, count: usize, limit: Duration) -> anyhow::Result<Vec<Callback>> {
         let what = format!("{count} callbacks");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::demo::print_callback;
 use crate::lab::daemon::Daemon;
 use crate::lab::sink::Sink;
 use crate::lab::world::World;
@@ -44,11 +45,11 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 async fn supervise() -> anyhow::Result<()> {
     let binary = binary()?;
     let world = crate::start_world().await?;
-    let _sink = Sink::start(world.ports.sink, &world.dir).await?;
+    let sink = Sink::start(world.ports.sink, &world.dir).await?;
     let daemon = Daemon::start(&binary, &world)?;
     daemon.wait_ready(Duration::from_secs(15)).await?;
     say(&table(&world));
-    tokio::try_join!(keep_daemon(&daemon), keep_asterisk(&world), keep_registered(&world))?;
+    tokio::try_join!(keep_daemon(&daemon), keep_asterisk(&world), keep_registered(&world), tell_callbacks(&sink))?;
     Ok(())
 }
 
@@ -85,6 +86,18 @@ async fn keep_registered(world: &World) -> anyhow::Result<()> {
         if let Err(error) = world.register_phones().await {
             say(&format!("{error:#}"));
         }
+    }
+}
+
+async fn tell_callbacks(sink: &Sink) -> anyhow::Result<()> {
+    let mut told = 0;
+    loop {
+        for callback in sink.received_after(told) {
+            say(&format!("\nA callback, {}", callback.at));
+            print_callback(&callback);
+            told += 1;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

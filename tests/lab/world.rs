@@ -8,14 +8,13 @@
 //! ```
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-use anyhow::Context as _;
 
 use super::asterisk::Asterisk;
 use super::audio::tone;
 use super::party::{Party, Role};
+use super::place::Place;
 use super::ports::Ports;
 use super::process::Process;
 use super::provision::{Roots, Version};
@@ -59,6 +58,7 @@ pub struct World {
     /// One registration at a time: they use the same port.
     registering: tokio::sync::Mutex<()>,
     roots: Roots,
+    _place: Place,
 }
 
 impl World {
@@ -67,8 +67,8 @@ impl World {
         let WorldOptions { version, ports, dir, phones: registered } = options;
         let roots = tokio::task::spawn_blocking(move || Roots::provision(version)).await??;
         ports.check_free()?;
-        clear(&dir)?;
-        let dir = dir.canonicalize()?;
+        let place = Place::claim(&dir)?;
+        let dir = place.dir.clone();
         let asterisk = Asterisk::prepare(&dir.join("asterisk"), &roots, Values::of(&ports, &dir), ports.ari)?;
         // Before Asterisk, which asks the carrier once when it starts, and then only ten seconds later again.
         let (phones, carrier) = tokio::try_join!(
@@ -77,7 +77,8 @@ impl World {
         )?;
         asterisk.start()?;
         let registering = tokio::sync::Mutex::default();
-        let world = Self { version, ports, dir, asterisk, phones, carrier, registered, registering, roots };
+        let world =
+            Self { version, ports, dir, asterisk, phones, carrier, registered, registering, roots, _place: place };
         world.wait_ready().await?;
         Ok(world)
     }
@@ -177,28 +178,4 @@ impl World {
     pub fn roots(&self) -> &Roots {
         &self.roots
     }
-}
-
-/// Takes away what an earlier world left, and nothing else: the directory may hold the user's files too.
-fn clear(dir: &Path) -> anyhow::Result<()> {
-    for sub in ["asterisk", "audio", "sip"] {
-        let path = dir.join(sub);
-        if path.exists() {
-            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
-    }
-    for sub in ["audio", "sip"] {
-        fs::create_dir_all(dir.join(sub)).with_context(|| format!("making {}/{sub}", dir.display()))?;
-    }
-    // An earlier world's calls are over, and their database with them.
-    for file in ["dialbridge.db", "dialbridge.db-wal", "dialbridge.db-shm"] {
-        match fs::remove_file(dir.join(file)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    for log in ["carrier.log", "phones.log", "callbacks.log", "dialbridge.log"] {
-        fs::write(dir.join(log), "")?;
-    }
-    Ok(())
 }

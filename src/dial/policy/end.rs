@@ -10,7 +10,7 @@ use crate::directory::{Agent, Service, Tenant};
 pub(super) enum Reach<'a> {
     /// At the phone of this agent.
     Agent(&'a Agent),
-    /// In Asterisk.
+    /// In Asterisk, or behind a trunk of its own.
     Service(&'a Service),
     /// By a trunk.
     Outside,
@@ -94,9 +94,18 @@ impl<'a> End<'a> {
         Ok(Self { field, party, reach, endpoint: endpoint.unwrap_or_default() })
     }
 
+    /// Whether what this end is shown leaves the PBX: an outside number, or a service behind a trunk.
+    pub(super) fn is_outside(&self) -> bool {
+        match self.reach {
+            Reach::Outside => true,
+            Reach::Service(service) => service.endpoint.leaves(),
+            Reach::Agent(_) => false,
+        }
+    }
+
     /// A caller id as this end's route wants numbers: with the plus where the number that is dialled has one.
     pub(super) fn dress(&self, identity: Identity) -> Identity {
-        let keeps_plus = matches!(self.reach, Reach::Outside) && self.endpoint.contains('+');
+        let keeps_plus = self.is_outside() && self.endpoint.contains('+');
         if !keeps_plus || identity.number.is_empty() {
             return identity;
         }

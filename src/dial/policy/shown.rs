@@ -1,7 +1,7 @@
 //! Caller ids: what each phone shows, and what leaves the house under the company's name.
 //!
-//! Towards an outside number only a number of the tenant that is shared with the agent may be shown;
-//! another one is refused, never replaced. Towards an extension anything may be shown: it never
+//! Towards an outside number, and a service behind a trunk, only a number of the tenant that is shared with the agent may be shown;
+//! another one is refused, never replaced. Towards any other extension anything may be shown: it never
 //! leaves the PBX.
 
 use crate::call::Identity;
@@ -50,19 +50,16 @@ impl Shown {
             name: click.target_caller_name.as_deref(),
         };
         let agent = origin.agent;
-        let on_a = match origin.end.reach {
-            Reach::Outside => on_a.of_company(tenant, agent)?,
-            Reach::Agent(_) | Reach::Service(_) => on_a.or(of_end(target))?,
+        let on_a = if origin.end.is_outside() { on_a.of_company(tenant, agent)? } else { on_a.or(of_end(target))? };
+        let on_b = match agent {
+            _ if target.is_outside() => on_b.of_company(tenant, agent)?,
+            Some(agent) => on_b.or(of_agent(agent))?,
+            None => on_b.or(of_end(&origin.end))?,
         };
-        let on_b = match (target.reach, agent) {
-            (Reach::Outside, _) => on_b.of_company(tenant, agent)?,
-            (Reach::Agent(_) | Reach::Service(_), Some(agent)) => on_b.or(of_agent(agent))?,
-            (Reach::Agent(_) | Reach::Service(_), None) => on_b.or(of_end(&origin.end))?,
-        };
-        let company = match (target.reach, origin.end.reach) {
-            (Reach::Outside, _) => on_b.number.clone(),
-            (_, Reach::Outside) => on_a.number.clone(),
-            _ => default_of(tenant, agent).map(|own| digits(&own.number)).unwrap_or_default(),
+        let company = match (target.is_outside(), origin.end.is_outside()) {
+            (true, _) => on_b.number.clone(),
+            (false, true) => on_a.number.clone(),
+            (false, false) => default_of(tenant, agent).map(|own| digits(&own.number)).unwrap_or_default(),
         };
         Ok(Self { on_a: origin.end.dress(on_a), on_b: target.dress(on_b), company })
     }

@@ -332,6 +332,19 @@ fn user_data_brings_the_callback_url_which_must_be_allowed() {
 }
 
 #[test]
+fn user_data_that_could_outgrow_a_callback_is_refused() {
+    let world = world();
+    let with = |value: String| {
+        let url = ("ctl_callbackUrl".to_owned(), "http://127.0.0.1:8090/cb".to_owned());
+        let pairs = vec![url, ("lead".to_owned(), value)];
+        world.demo(&Click { userdata: Some(UserData { pairs }), ..click("101", "109") })
+    };
+    assert!(with("$agent$".repeat(100)).is_ok());
+    let refused = with("$agent$".repeat(4_000));
+    assert!(matches!(refused, Err(Refusal::Invalid { field: "ctl_userdata", .. })), "{refused:?}");
+}
+
+#[test]
 fn a_token_of_an_agent_acts_for_that_agent_only() {
     let world = world();
     assert!(world.admit("demo-alice", &click("101", "+12125550101")).is_ok());

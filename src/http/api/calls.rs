@@ -1,5 +1,5 @@
 //! `/v1/calls/{id}`: one call, what happened to it, and its recording. Another tenant's call is no
-//! call at all.
+//! call at all, and another agent's is none to an agent's own token.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::call::{CallId, Recording};
 use crate::http::api::Reader;
 use crate::http::error::ApiError;
+use crate::http::order;
 use crate::http::{NoAudio, Shared};
 use crate::report::record::CallRecord;
 use crate::report::sentence;
@@ -106,8 +107,18 @@ async fn find(shared: &Shared, reader: &Reader, id: &str) -> Result<Snapshot, Ap
     };
     for tenant in tenants {
         if let Some(call) = shared.ports.store.call(&tenant, id).await? {
-            return Ok(call);
+            return if may_read(reader, &call) { Ok(call) } else { Err(ApiError::NotFound) };
         }
     }
     Err(ApiError::NotFound)
+}
+
+/// An agent's own token reads that agent's calls, and knows of no other.
+fn may_read(reader: &Reader, call: &Snapshot) -> bool {
+    match reader {
+        Reader::Caller(caller) => {
+            caller.credential.agent.as_deref().is_none_or(|agent| order::is_of_agent(&call.request, agent))
+        }
+        Reader::Administrator => true,
+    }
 }

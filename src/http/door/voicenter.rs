@@ -91,11 +91,17 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {
         Err(Denied::Wrong) => return Reply::refused(ErrorCode::InvalidParameters, "Code is invalid"),
         Err(Denied::TooMany(too_many)) => return refused_for_now(too_many),
     };
+    // A click that is placed carries them among its warnings, which are logged with it.
+    let (unknown, is_click) = (ask.unknown, matches!(ask.order, Ok(Order::Call(_))));
     let outcome = match ask.order {
         Ok(Order::Call(click)) => order::place(shared, &caller, *click).await,
         Ok(Order::Terminate(phone)) => order::terminate(shared, &caller, &phone).await,
         Err(refusal) => Err(Declined::Refused(refusal)),
     };
+    let is_placed = is_click && outcome.is_ok();
+    if !unknown.is_empty() && !is_placed {
+        tracing::info!(door = "voicenter", ?unknown, "unknown parameters ignored");
+    }
     outcome.map_or_else(declined, Reply::ok)
 }
 

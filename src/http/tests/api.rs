@@ -60,6 +60,19 @@ async fn a_call_is_told_to_its_tenant_and_to_nobody_else() {
 }
 
 #[tokio::test]
+async fn an_agents_own_token_reads_that_agents_calls_alone() {
+    let rig = with_a_call(Recording::Kept).await;
+    assert_eq!(read(&rig, "", "demo-alice").await.status, StatusCode::OK);
+    rig.store.calls.lock().unwrap().iter_mut().for_each(|call| {
+        call.request = Arc::new(CallRequest { agent: None, ..(*call.request).clone() });
+    });
+    for path in ["", "/events", "/recording"] {
+        assert_eq!(read(&rig, path, "demo-alice").await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(read(&rig, path, "demo-code").await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_read_with_a_token_that_may_read() {
     let mut rig = with_a_call(Recording::None).await;
     let missing = rig.send(get(&format!("/v1/calls/{FIRST}"))).await;

@@ -1,14 +1,17 @@
 //! The Voicenter door: what it accepts, how it answers, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 
 use super::rig::{DOOR, DoorOrderSeen, EngineDoes, FIRST, Rig, Watch, get, post};
+use crate::call::{Call, CallId, CallRequest};
 use crate::dial::number::Party;
 use crate::engine::Termination;
 use crate::link::LinkState;
+use crate::store::Snapshot;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const CLICK: &str = "code=demo-code&action=call&phone=101&target=12125550101";
@@ -155,11 +158,49 @@ async fn an_agents_own_token_acts_for_that_agent_alone() {
     for (query, code) in [
         ("action=terminate&phone=101", 0),
         ("action=terminate&phone=102", 1),
-        ("action=terminate&phone=12125550101", 1),
+        ("action=terminate&phone=12125550101", 2),
         ("action=call&phone=102&target=700", 1),
     ] {
         assert_eq!(rig.click(&format!("code=demo-alice&{query}")).await.verdict().0, code, "{query}");
     }
+}
+
+#[tokio::test]
+async fn an_agents_own_token_ends_that_agents_calls_at_an_outside_number_too() {
+    let rig = Rig::new();
+    let outside = "action=call&phone=12125550101&target=700";
+    for (token, id) in [("demo-alice", FIRST), ("demo-code", CallId::from_bits(2))] {
+        assert_eq!(rig.click(&format!("code={token}&{outside}")).await.verdict().0, 0);
+        let request = Arc::new(CallRequest { id, ..rig.call() });
+        let journal = *Call::new(Arc::clone(&request)).journal();
+        rig.store.calls.lock().unwrap().push(Snapshot { request, journal });
+    }
+    assert_eq!(rig.click("code=demo-alice&action=terminate&phone=12125550101").await.verdict().0, 0);
+    match rig.seen().as_slice() {
+        [DoorOrderSeen::Terminate(Termination::Call { tenant, call })] => {
+            assert_eq!((tenant.as_str(), *call), ("demo", FIRST), "nobody's call is not Alice's");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refused_override_of_the_do_not_call_list_is_in_the_audit() {
+    let listed = "action=call&phone=101&target=12125550199&ignorednostatus=2";
+    let rig = Rig::new();
+    assert_eq!(rig.click(&format!("code=demo-code&{listed}")).await.verdict().0, 1);
+    rig.ari.send_replace(LinkState::Down);
+    assert_eq!(rig.click(&format!("code=demo-admin&{listed}")).await.verdict().0, 2);
+    let lines = std::mem::take(&mut *rig.store.audit.lock().unwrap());
+    let told: Vec<_> = lines.iter().map(|line| (line.actor.as_str(), line.action.as_str())).collect();
+    let asked = "do-not-call list override asked for target 12125550199; refused:";
+    let expected = [
+        ("demo-code", format!("{asked} This token may not override the do-not-call list")),
+        ("demo-admin", format!("{asked} the PBX is not reachable")),
+    ];
+    assert_eq!(told, expected.each_ref().map(|(actor, action)| (*actor, action.as_str())));
+    assert_eq!(rig.click("code=demo-code&action=call&phone=101&target=12125550199").await.verdict().0, 1);
+    assert!(rig.store.audit.lock().unwrap().is_empty(), "no override was asked for");
 }
 
 #[tokio::test]

@@ -11,6 +11,10 @@ fn each_leg_shows_what_its_party_should_see() {
         ("101", "109", ("109", "Heidi"), ("101", "Alice"), "12125550100"),
         ("101", "700", ("700", "Main menu"), ("101", "Alice"), "12125550100"),
         ("+12125550103", "700", ("+12125550100", "Demo Main"), ("12125550103", ""), "12125550100"),
+        // A service behind a trunk is outside: no extension and no name of ours is shown there.
+        ("101", "800", ("800", "SIP trunk"), ("12125550100", "Demo Main"), "12125550100"),
+        ("800", "101", ("12125550100", "Demo Main"), ("800", "SIP trunk"), "12125550100"),
+        ("800", "700", ("12125550100", "Demo Main"), ("800", "SIP trunk"), "12125550100"),
         ("+12125550103", "+12125550105", ("+12125550100", "Demo Main"), ("+12125550100", "Demo Main"), "12125550100"),
     ];
     for (phone, target, on_a, on_b, company) in cases {
@@ -68,6 +72,21 @@ fn the_outside_sees_only_numbers_that_are_shared_with_the_agent() {
     );
     let open = Click { phone_caller_id: given("+12125550100"), ..click("+12125550103", "700") };
     assert_eq!(shows(&world.placed(&open).a.connected), ("+12125550100", "Demo Main"));
+}
+
+#[test]
+fn a_service_behind_a_trunk_sees_only_numbers_that_are_shared() {
+    let world = world();
+    let target = |number: &str| Click { target_caller_id: given(number), ..click("101", "800") };
+    assert_eq!(shows(&world.placed(&target("+12125550101")).b.connected), ("12125550101", "Demo Support"));
+    assert!(matches!(world.demo(&target("+12125550102")), Err(Refusal::Forbidden(_))));
+    assert!(matches!(world.demo(&target("555")), Err(Refusal::Invalid { field: "targetcallerid", .. })));
+    let phone = Click { phone: Phone::SipTrunk, phone_caller_id: given("+12125550177"), ..click("", "+12125550105") };
+    assert!(matches!(world.demo(&phone), Err(Refusal::Forbidden(_))));
+    let plus = DEMO.replace("PJSIP/800@carrier", "PJSIP/+12125550800@carrier");
+    let directory = apply(&Directory::default(), &parse(&plus).unwrap().tenants).unwrap();
+    let world = World { directory, ..world };
+    assert_eq!(shows(&world.placed(&click("101", "800")).b.connected), ("+12125550100", "Demo Main"));
 }
 
 #[test]

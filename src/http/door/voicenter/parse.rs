@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::dial::number::mask;
 use crate::dial::policy::{Click, Phone, Refusal};
 use crate::http::door::params::{self, Carrier, Params};
 use crate::http::door::voicenter::reply::Format;
@@ -26,6 +27,8 @@ pub(in crate::http) struct Ask {
     pub(in crate::http) code: String,
     /// What is to be done.
     pub(in crate::http) order: Result<Order, Refusal>,
+    /// Names of parameters that this door does not know, fit for a log.
+    pub(in crate::http) unknown: Vec<String>,
 }
 
 /// The token stays out of every log.
@@ -52,7 +55,7 @@ pub(in crate::http) fn parse(query: &str, carrier: Carrier<'_>) -> Parsed {
     let normal = broken.map_or_else(|| params::normal(pairs), Err);
     let ask = normal.map_err(|error| invalid("request", error.to_string())).and_then(|params| {
         let code = required(&params, "code", "Code")?;
-        Ok(Ask { code: code.to_owned(), order: order(&params) })
+        Ok(Ask { code: code.to_owned(), order: order(&params), unknown: unknown(&params).collect() })
     });
     Parsed { format, ask }
 }
@@ -138,8 +141,24 @@ const KNOWN: [&str; 22] = [
 
 fn unknown(params: &Params) -> impl Iterator<Item = String> {
     let known = |key: &str| KNOWN.contains(&key) || key.starts_with("var_");
-    let printable = |name: &str| name.chars().filter(char::is_ascii_graphic).take(40).collect();
-    params.iter().filter(move |(key, _)| !known(key)).map(move |(_, param)| printable(&param.name))
+    params.iter().filter(move |(key, _)| !known(key)).map(|(_, param)| loggable(&param.name))
+}
+
+/// A name from outside as it may stand in a log: printable, short, and its digits masked as a number's are.
+fn loggable(name: &str) -> String {
+    let printable: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
+    let mut pieces = vec![String::new()];
+    for c in printable.chars() {
+        let last = pieces.last().and_then(|piece| piece.chars().next());
+        if last.is_some_and(|first| first.is_ascii_digit() != c.is_ascii_digit()) {
+            pieces.push(String::new());
+        }
+        pieces.last_mut().into_iter().for_each(|piece| piece.push(c));
+    }
+    pieces
+        .iter()
+        .map(|piece| if piece.starts_with(|c: char| c.is_ascii_digit()) { mask(piece) } else { piece.clone() })
+        .collect()
 }
 
 /// A value, unless it is blank. Spaces around it do not count.

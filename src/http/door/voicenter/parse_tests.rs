@@ -84,6 +84,15 @@ fn a_parameter_given_twice_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn unknown_parameters_are_named_whatever_is_asked_for_and_without_their_numbers() {
+    for query in ["code=c&action=terminate&phone=101", "code=c&action=call", "code=c&action=dance"] {
+        let ask = parse(&format!("{query}&tel972501234567x=1&b2=1"), Carrier::Query).ask.unwrap();
+        assert_eq!(ask.unknown, ["b2", "tel9725****567x"], "{query}");
+    }
+    assert_eq!(parse(GOOD, Carrier::Query).ask.unwrap().unknown, Vec::<String>::new());
+}
+
+#[test]
 fn unknown_parameters_are_ignored_with_a_warning() {
     assert_eq!(click_of(&format!("{GOOD}&callback=alert")).warnings, ["unknown parameter callback ignored"]);
 }
