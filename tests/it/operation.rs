@@ -58,11 +58,12 @@ async fn scrape(rig: &Rig) -> anyhow::Result<()> {
     let url = format!("http://127.0.0.1:{port}/api/v1/query?query=dialbridge_calls_accepted_total");
     let scraped = async {
         loop {
-            if let Ok(answer) = rig.http.get(&url).send().await {
-                let answer: serde_json::Value = serde_json::from_str(&answer.text().await?)?;
-                if answer["data"]["result"][0]["value"][1] == "1" {
-                    return anyhow::Ok(());
-                }
+            // While it starts it answers with nothing, or with something else.
+            if let Ok(answer) = rig.http.get(&url).send().await
+                && let Ok(answer) = serde_json::from_str::<serde_json::Value>(&answer.text().await?)
+                && answer["data"]["result"][0]["value"][1] == "1"
+            {
+                return anyhow::Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
