@@ -60,7 +60,7 @@ impl Engine {
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
 
-    /// Ends calls; answers with the newest of them, once that is durably decided.
+    /// Ends calls; answers with the newest of them, once that is decided.
     pub async fn terminate(&self, which: Termination) -> Result<Option<CallId>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.put(DoorOrder::Terminate(which, reply))?;

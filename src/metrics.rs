@@ -37,7 +37,7 @@ const PHASES: [&str; 4] = ["calling_agent", "calling_target", "talking", "cleari
 family::metrics! {
     /// What this process records as it goes.
     struct Recorded {
-        /// Calls accepted: durably stored and answered with an id.
+        /// Calls taken on.
         calls_accepted: IntCounter() = "dialbridge_calls_accepted_total",
         /// Calls that an earlier process left running and this one went on with.
         calls_adopted: IntCounter() = "dialbridge_calls_adopted_total",

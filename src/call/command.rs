@@ -24,7 +24,7 @@ pub enum Command {
     Record,
     /// End a leg. May be repeated.
     Hangup(Leg),
-    /// Delete the bridge, once both legs have left. May be repeated.
+    /// Delete the bridge, once both legs have left or will not leave. May be repeated.
     DestroyBridge,
 }
 

@@ -40,6 +40,8 @@ pub struct Worker {
     /// What is on its way: the callback's id, and where it goes.
     manifest: HashMap<Id, (String, String)>,
     store_is: StoreIs,
+    /// Called at every turn, which is at least every five seconds.
+    beat: Box<dyn Fn() + Send>,
 }
 
 /// Whether the store answered the last time, so that only a change is logged.
@@ -64,7 +66,14 @@ impl Worker {
             flights: JoinSet::new(),
             manifest: HashMap::new(),
             store_is: StoreIs::There,
+            beat: Box::new(|| {}),
         }
+    }
+
+    /// Has it show at every turn that it lives.
+    #[must_use]
+    pub fn beating(self, beat: impl Fn() + Send + 'static) -> Self {
+        Self { beat: Box::new(beat), ..self }
     }
 
     /// Notify it (`notify_one`) after a commit that owes callbacks: they go out at once.
@@ -82,6 +91,7 @@ impl Worker {
     pub async fn run(mut self, cancel: CancellationToken) {
         while !cancel.is_cancelled() {
             let pause = self.fill().await;
+            (self.beat)();
             let wake = Arc::clone(&self.wake);
             tokio::select! {
                 biased;

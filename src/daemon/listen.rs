@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use super::Part;
+use super::part::Part;
 
 use crate::config::Config;
 use crate::http::{Crowd, Doors, Listener, serve, tls};

@@ -3,27 +3,27 @@
 //! Everything is made from the outside in: store, directory, links, then the engine on what the store
 //! remembers, then the callback worker, and the doors last, so that no click comes in before there is
 //! somebody to take it. On the way out it is the other way round: the doors close first, the engine
-//! finishes what it has taken, the worker settles what is in flight, and the store's writer ends when
-//! nobody writes any more. Calls that are up stay up: the next process adopts them.
+//! finishes what it has taken, the links carry out what it has ordered, the worker settles what is in
+//! flight, and the store's writer ends when nobody writes any more. Calls that are up stay up: the next process adopts them.
 
 mod directory;
 mod exporter;
 mod listen;
+mod part;
 mod recordings;
 mod worker;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use self::part::Part;
 use crate::asterisk::{ami, ari};
 use crate::callback::guard::Guard;
 use crate::cli::{Reached, Start};
@@ -49,18 +49,33 @@ const NOTICES: usize = 4096;
 /// Runs until SIGTERM or SIGINT, or until something fails that no repetition will mend.
 pub async fn serve(start: Start) -> anyhow::Result<()> {
     let clock = Clock::start();
-    let (tasks, writing) = (TaskTracker::new(), CancellationToken::new());
+    let signals = Signals::new()?;
+    let (fail, failed) = mpsc::channel(1);
     let (store, writer) = SqliteStore::open(&start.config.store.url, clock).await.context("opening the store")?;
-    let writer = tasks.spawn(writer.run(writing.clone()));
-    let running = Running::start(&start, store, clock).await;
-    let ended = match running {
-        Ok(running) => running.until_told(&start).await,
+    let writing = Part::new(&fail);
+    writing.spawn("the store's writer", writer.run(writing.stop.clone()).map(Ok));
+    let ended = match Running::start(&start, (Arc::clone(&store), clock), (&fail, failed)).await {
+        Ok(running) => running.until_told(&start, signals).await,
         Err(error) => Err(error),
     };
-    writing.cancel();
-    tasks.close();
-    writer.await.context("the store's writer")?;
+    writing.end(WRITER_ENDS).await;
+    // Its writer ends with its last handle: here, and not before it was told to.
+    drop(store);
     ended
+}
+
+/// What the outside may tell a daemon.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let (term, int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { term, int, hup: signal(SignalKind::hangup())? })
+    }
 }
 
 /// All tasks of a daemon, and how to end them, in this order.
@@ -81,49 +96,12 @@ struct Running {
     failed: mpsc::Receiver<anyhow::Error>,
 }
 
-/// Tasks that begin and end together.
-struct Part {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    failed: mpsc::Sender<anyhow::Error>,
-}
-
-impl Part {
-    fn new(failed: &mpsc::Sender<anyhow::Error>) -> Self {
-        Self { tasks: TaskTracker::new(), stop: CancellationToken::new(), failed: failed.clone() }
-    }
-
-    /// Runs a task. One that ends before it was told to, or panics, is the end of the daemon: half of
-    /// it would be worse than none.
-    fn spawn(&self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
-        let (stop, failed) = (self.stop.clone(), self.failed.clone());
-        let task = AssertUnwindSafe(task).catch_unwind();
-        self.tasks.spawn(async move {
-            let why = match task.await {
-                Ok(Ok(())) if stop.is_cancelled() => return,
-                Ok(Ok(())) => anyhow::anyhow!("{name} ended by itself"),
-                Ok(Err(error)) => error.context(name),
-                Err(_) => anyhow::anyhow!("{name} panicked"),
-            };
-            // The first one is enough.
-            let _ = failed.try_send(why);
-        });
-    }
-
-    async fn end(&self, within: Duration) {
-        self.stop.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(within, self.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = self.tasks.len(), "leaving tasks behind that did not end in time");
-        }
-    }
-}
-
-/// The doors drain for up to 20 s by themselves.
-const DOORS_CLOSE: Duration = Duration::from_secs(21);
+/// All of it together is less than the 30 s in which a stop is to be over.
+const DOORS_CLOSE: Duration = Duration::from_secs(12);
 const ENGINE_FINISHES: Duration = Duration::from_secs(5);
 const ORDERS_SETTLE: Duration = Duration::from_secs(2);
-const WORKER_SETTLES: Duration = Duration::from_secs(7);
+const WORKER_SETTLES: Duration = Duration::from_secs(6);
+const WRITER_ENDS: Duration = Duration::from_secs(3);
 const PART_ENDS: Duration = Duration::from_secs(1);
 /// How often the store is asked whether it lives: at least every five seconds, for the watchdog.
 const PULSE: Duration = Duration::from_secs(3);
@@ -139,7 +117,11 @@ struct Common {
 }
 
 impl Running {
-    async fn start(start: &Start, store: Arc<SqliteStore>, clock: Clock) -> anyhow::Result<Self> {
+    async fn start(
+        start: &Start,
+        (store, clock): (Arc<SqliteStore>, Clock),
+        (fail, failed): (&mpsc::Sender<anyhow::Error>, mpsc::Receiver<anyhow::Error>),
+    ) -> anyhow::Result<Self> {
         let config = &start.config;
         let store: Arc<dyn Store> = store;
         let directory = directory::load(&store, config.directory.seed.as_deref(), clock).await?;
@@ -150,15 +132,15 @@ impl Running {
             metrics: Arc::new(Metrics::new(clock.now())?),
             hearts: Heartbeats::new(clock),
         };
-        let (fail, failed) = mpsc::channel(1);
-        let [doors, engine, links, worker, watchers] = std::array::from_fn(|_| Part::new(&fail));
+        let [doors, engine, links, worker, watchers] = std::array::from_fn(|_| Part::new(fail));
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
         let (ari, calling) = ari::link(&config.ari, clock, notices).context("[ari]")?;
         let (ami, watching) = ami::link(&config.ami).context("[ami]")?;
         let board = recovered(&common).await?;
         let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
-        let cannon = worker::worker(&common, &config.callback, &guard)?;
+        let heart = common.hearts.heart("callbacks");
+        let cannon = worker::worker(&common, &config.callback, &guard)?.beating(move || heart.beat());
         let exporter =
             exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
         let ports = crate::http::Ports {
@@ -187,29 +169,28 @@ impl Running {
         links.spawn("the ARI link", calling.run(links.stop.clone()).map(Ok));
         links.spawn("the AMI link", watching.run(links.stop.clone()).map(Ok));
         worker.spawn("the callback worker", cannon.run(worker.stop.clone()).map(Ok));
-        watchers.spawn("the watchdog", until(watchers.stop.clone(), systemd::watchdog(common.hearts.clone())).map(Ok));
+        let watchdog = systemd::watchdog(common.hearts.clone());
+        doors.spawn("the watchdog", until(doors.stop.clone(), watchdog).map(Ok));
         let pulse = pulse(common.store.clone(), common.hearts.heart("store"));
         watchers.spawn("the store's pulse", until(watchers.stop.clone(), pulse).map(Ok));
         let certificate = listeners.serve(&Doors::new(ports), &doors, &watchers);
         Ok(Self { doors, engine, links, worker, watchers, ari, certificate, failed })
     }
 
-    /// Waits for the end: a signal's, or the engine's own.
-    async fn until_told(mut self, start: &Start) -> anyhow::Result<()> {
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let mut hup = signal(SignalKind::hangup())?;
+    /// Waits for the end: a signal's, or that of any part.
+    async fn until_told(mut self, start: &Start, mut signals: Signals) -> anyhow::Result<()> {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %start.config.http.listen, "dialbridge is up");
         systemd::notify(Milestone::Ready, "taking clicks");
         let fatal = loop {
             tokio::select! {
-                _ = term.recv() => break None,
-                _ = int.recv() => break None,
-                _ = hup.recv() => self.reload(start),
+                _ = signals.term.recv() => break None,
+                _ = signals.int.recv() => break None,
+                _ = signals.hup.recv() => self.reload(start),
                 Some(why) = self.failed.recv() => break Some(why),
             }
         };
         self.stop().await;
-        fatal.map_or(Ok(()), Err)
+        fatal.or_else(|| self.failed.try_recv().ok()).map_or(Ok(()), Err)
     }
 
     /// What can change without a restart: the log's filter and the TLS certificate.
@@ -228,7 +209,7 @@ impl Running {
         systemd::notify(Milestone::Ready, "taking clicks");
     }
 
-    async fn stop(self) {
+    async fn stop(&self) {
         systemd::notify(Milestone::Stopping, "finishing");
         tracing::info!("stopping; calls that are up stay up");
         self.doors.end(DOORS_CLOSE).await;

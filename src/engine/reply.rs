@@ -27,11 +27,16 @@ impl Replies {
         self.terminated.push((reply, newest));
     }
 
-    pub(super) fn answer(&mut self) {
-        for (reply, receipt) in self.submitted.drain(..) {
-            send(reply, Ok(receipt));
-        }
+    /// Returns the calls whose doors have gone away and said no by themselves: they must not be.
+    pub(super) fn answer(&mut self) -> Vec<CallId> {
         self.answer_terminations();
+        let mut unheard = Vec::new();
+        for (reply, receipt) in self.submitted.drain(..) {
+            if let (Err(_), Receipt::Accepted(call)) = (reply.send(Ok(receipt)), receipt) {
+                unheard.push(call);
+            }
+        }
+        unheard
     }
 
     /// The lines are being freed, whatever the store does.

@@ -4,7 +4,7 @@
 //! the loop goes on: events and time limits are taken in, and what follows from them gathers for the
 //! next commit, so a slow disk delays the ledger and never the calls.
 //!
-//! When a commit takes longer than [`PATIENCE`], the doors that wait for it are refused, new clicks are
+//! When a commit takes longer than `PATIENCE`, the doors that wait for it are refused, new clicks are
 //! refused at once, and the commands that *end* something go ahead: a phone that rings for nobody is
 //! worse than a ledger that learns of it late. Commands that *start* something wait without exception,
 //! and are dropped when their call has got its verdict meanwhile; a click whose door was refused starts
@@ -29,7 +29,7 @@ use crate::store::{Store, StoreError};
 use crate::switchboard::{Milestone, Step, Switchboard};
 use crate::timestamp::Timestamp;
 
-/// Most inputs that are taken in one after the other.
+/// Most orders, and most notices, that are taken in one after the other.
 const MOST_INPUTS: usize = 512;
 /// How long a commit may take before lines are freed without it, and clicks refused.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const COMMIT_RETRY: Duration = Duration::from_millis(200);
 /// How long the end waits for what was ordered last.
 const LAST_ORDERS: Duration = Duration::from_secs(2);
+/// How long Asterisk may take to act upon a dial that it has taken: up to 200 ms on version 16.
+const DIALLING: Duration = Duration::from_millis(500);
 /// Between two looks whether it is done.
 const STOPPING_LOOK: Duration = Duration::from_millis(20);
 /// The loop turns at least this often, if only to show that it lives.
@@ -81,6 +83,8 @@ pub struct Loop {
     replies: Replies,
     /// The commit that is under way.
     writing: Option<Writing>,
+    /// When something was last started at Asterisk.
+    last_start: Timestamp,
     /// Told to end: at the latest then.
     stop_by: Option<Timestamp>,
 }
@@ -92,7 +96,7 @@ struct Writing {
     actions: Vec<Action>,
     replies: Replies,
     began: Timestamp,
-    /// It has taken longer than [`PATIENCE`].
+    /// It has taken longer than `PATIENCE`.
     is_late: bool,
 }
 
@@ -109,24 +113,26 @@ impl Loop {
     /// An engine that goes on where `board` stands.
     pub fn new(board: Switchboard, store: Arc<dyn Store>, clock: Clock, ports: Ports) -> Self {
         let (next, replies) = (Step::default(), Replies::default());
-        Self { board, store, clock, ports, next, replies, writing: None, stop_by: None }
+        let last_start = Timestamp::from_millis(0);
+        Self { board, store, clock, ports, next, replies, writing: None, last_start, stop_by: None }
     }
 
     /// Turns until it is cancelled and everything taken in so far is written and done, or until the
     /// store refuses what no repetition will mend.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
         while !self.may_stop() {
-            let commit = match self.happening(&cancel).await {
+            let mut commit = None;
+            match self.happening(&cancel).await {
                 Happening::Order(order) => self.drain(Some(order), None),
                 Happening::Notice(notice) => self.drain(None, Some(notice)),
-                Happening::Written(result) => Some(self.written(result)?),
+                Happening::Written(result) => commit = Some(self.written(result)?),
                 Happening::Late => self.lose_patience(),
-                Happening::Time => None,
+                Happening::Time => {}
                 Happening::Stop => {
                     self.stop_by = Some(self.clock.now() + LAST_ORDERS);
-                    self.drain(None, None)
+                    self.drain(None, None);
                 }
-            };
+            }
             self.finish_turn(commit);
         }
         Ok(())
@@ -136,7 +142,10 @@ impl Loop {
     /// and a dial that was ordered is not carried out.
     fn may_stop(&self) -> bool {
         let (Some(latest), now) = (self.stop_by, self.clock.now()) else { return false };
-        self.is_idle() && (!self.board.is_in_motion(now) || now >= latest)
+        if now >= latest {
+            return self.writing.is_none();
+        }
+        self.is_idle() && !self.board.awaits_channels() && now.since(self.last_start) >= DIALLING
     }
 
     fn is_idle(&self) -> bool {
@@ -161,17 +170,18 @@ impl Loop {
         };
         let patience = self.clock.instant(writing.began + PATIENCE);
         tokio::select! {
+            biased;
             result = &mut writing.commit => Happening::Written(result),
-            () = tokio::time::sleep_until(patience), if !writing.is_late => Happening::Late,
-            Some(order) = self.ports.orders.recv() => Happening::Order(order),
-            Some(notice) = self.ports.notices.recv() => Happening::Notice(notice),
-            () = tokio::time::sleep_until(due) => Happening::Time,
             () = cancel.cancelled(), if !stopped => Happening::Stop,
+            () = tokio::time::sleep_until(patience), if !writing.is_late => Happening::Late,
+            Some(notice) = self.ports.notices.recv() => Happening::Notice(notice),
+            Some(order) = self.ports.orders.recv() => Happening::Order(order),
+            () = tokio::time::sleep_until(due) => Happening::Time,
         }
     }
 
     /// Takes in what has come, and what else is there; orders and notices by turns.
-    fn drain(&mut self, order: Option<DoorOrder>, notice: Option<Notice>) -> Option<Duration> {
+    fn drain(&mut self, order: Option<DoorOrder>, notice: Option<Notice>) {
         let (mut order, mut notice) = (order, notice);
         for _ in 0..MOST_INPUTS {
             if order.is_none() && notice.is_none() {
@@ -190,7 +200,6 @@ impl Loop {
                 }
             }
         }
-        None
     }
 
     fn take_notice(&mut self, notice: Notice) {
@@ -236,7 +245,7 @@ impl Loop {
         let (batch, actions) = mem::take(&mut self.next).into_parts();
         let mut replies = mem::take(&mut self.replies);
         if batch.is_empty() {
-            replies.answer();
+            drop(replies.answer());
             actions.into_iter().for_each(&self.ports.actions);
             return;
         }
@@ -255,7 +264,9 @@ impl Loop {
         if writing.is_late {
             tracing::warn!(took.seconds = took.as_secs(), "the store takes writes again");
         }
-        writing.replies.answer();
+        for call in writing.replies.answer() {
+            self.board.abandon(self.clock.now(), call, &mut self.next);
+        }
         for action in writing.actions {
             self.act(action);
         }
@@ -274,7 +285,12 @@ impl Loop {
             Action::Order(_) | Action::Sweep(_) => None,
         };
         match dropped {
-            None => (self.ports.actions)(action),
+            None => {
+                if !ends(&action) {
+                    self.last_start = self.clock.now();
+                }
+                (self.ports.actions)(action);
+            }
             Some((call, Command::Create(leg))) => {
                 self.take_notice(Notice::Line(call, leg, LineEvent::Gone(Gone::NotSent)));
             }
@@ -282,8 +298,9 @@ impl Loop {
         }
     }
 
-    fn lose_patience(&mut self) -> Option<Duration> {
-        let writing = self.writing.as_mut()?;
+    fn lose_patience(&mut self) {
+        let Some(writing) = &mut self.writing else { return };
+        tracing::warn!("the store has not taken a write for two seconds; clicks are refused until it has");
         writing.is_late = true;
         let refused = [writing.replies.refuse(), self.replies.refuse()].concat();
         let (ends, starts) = mem::take(&mut writing.actions).into_iter().partition(ends);
@@ -292,7 +309,6 @@ impl Loop {
         for call in refused {
             self.board.abandon(self.clock.now(), call, &mut self.next);
         }
-        None
     }
 
     fn send_what_ends(&mut self) {

@@ -38,6 +38,8 @@ impl Switchboard {
             }
         }
         self.missing = missing;
+        // Who was moved elsewhere talks on: that is known before the other line's end is told.
+        events.sort_by_key(|(_, event)| *event != LineEvent::Transferred);
         for ((call, leg), event) in events {
             self.tell(now, call, &Event::Line(leg, event), step);
         }
@@ -60,7 +62,11 @@ fn find(call: &Call, leg: Leg, census: &Census, dead_before: Option<Timestamp>) 
         return Found::Event(LineEvent::Gone(Gone::PbxRestarted));
     }
     let listed = census.channels.iter().find(|channel| channel.call == call.request().id && channel.leg == leg);
+    let talks = matches!(call.journal().phase, Phase::Talking { .. });
     match listed.map(|channel| channel.state) {
+        Some(ChannelState::Up) if talks && listed.is_some_and(|channel| channel.place == Place::Elsewhere) => {
+            Found::Event(LineEvent::Transferred)
+        }
         Some(ChannelState::Ringing) => Found::Event(LineEvent::Ringing),
         Some(ChannelState::Up) => Found::Event(LineEvent::Answered),
         Some(ChannelState::Down) => Found::Nothing,

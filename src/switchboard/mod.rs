@@ -25,9 +25,6 @@ use crate::ledger::{AuditLine, Snapshot};
 use crate::link::{Census, Notice};
 use crate::timestamp::Timestamp;
 
-/// How long Asterisk may take to act upon a dial that it has taken: up to 200 ms on version 16.
-const DIALLING: Duration = Duration::from_millis(500);
-
 /// What became of a click that reached the switchboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
@@ -200,15 +197,10 @@ impl Switchboard {
         }
     }
 
-    /// Whether Asterisk is at work for some call at this moment: a channel was asked for and has not
-    /// entered, or is to be dialled and may not be yet.
-    pub fn is_in_motion(&self, now: Timestamp) -> bool {
+    /// Whether some call waits for a channel that it has asked for.
+    pub fn awaits_channels(&self) -> bool {
         self.calls.values().any(|call| match call.journal().phase {
-            Phase::CallingAgent { line, since } | Phase::CallingTarget { line, since } => match line {
-                Line::Created => true,
-                Line::Dialled => now.since(since) < DIALLING,
-                Line::Ringing => false,
-            },
+            Phase::CallingAgent { line, .. } | Phase::CallingTarget { line, .. } => line == Line::Created,
             Phase::Talking { .. } | Phase::Clearing { .. } | Phase::Ended { .. } => false,
         })
     }
@@ -218,11 +210,12 @@ impl Switchboard {
         self.calls.get(&id).is_some_and(|call| call.journal().verdict().is_none())
     }
 
-    /// A call that whoever asked for it was told would not be: nothing of it was sent. The same click
-    /// is a new one.
+    /// A call that whoever asked for it was told would not be: nothing of it was sent, and nobody is
+    /// told of its end. The same click is a new one.
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
         self.clicks.retain(|_, (first, _)| *first != id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
+        step.callbacks.retain(|callback| callback.call != id);
     }
 
     fn agent_is_busy(&self, request: &CallRequest, limit: u32) -> Option<CallId> {

@@ -52,12 +52,11 @@ impl Inbox {
     }
 }
 
-/// Carries notices on to the engine, as fast as it takes them.
+/// Carries notices on to the engine, as fast as it takes them. Goes on when the engine has ended:
+/// what it has ordered last is still being carried out, and what comes of that is found by a census.
 pub(super) async fn carry(mut waiting: mpsc::Receiver<Notice>, notices: mpsc::Sender<Notice>) {
     while let Some(notice) = waiting.recv().await {
-        if notices.send(notice).await.is_err() {
-            return;
-        }
+        drop(notices.send(notice).await);
     }
 }
 

@@ -138,7 +138,7 @@ impl About {
 }
 
 impl Driver {
-    /// Keeps the link alive until it is cancelled, or nobody takes its notices any more.
+    /// Keeps the link alive until it is cancelled.
     pub async fn run(mut self, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => {}

@@ -15,6 +15,7 @@ use proptest::test_runner::Config;
 
 use super::*;
 use crate::call::tests::request;
+use crate::link::{ChannelState, ListedChannel, Place};
 use model::World;
 
 const USUAL_CASES: u32 = 20_000;
@@ -98,6 +99,25 @@ fn a_census_of_another_boot_ends_the_calls_of_the_old_one() {
     assert!(board.is_empty());
     let ended = Milestone::Ended(crate::call::Status::Failed, crate::call::EndReason::PbxRestart);
     assert!(step.milestones.contains(&ended));
+}
+
+#[test]
+fn who_was_moved_elsewhere_while_nobody_watched_talks_on() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    board.submit(at(0), admission(1, "101", at(0)), &mut step);
+    let call = CallId::from_bits(1);
+    for leg in Leg::BOTH {
+        for event in [LineEvent::Entered, LineEvent::Answered] {
+            board.notice(at(10), Notice::Line(call, leg, event), &mut step);
+        }
+    }
+    let moved = ListedChannel { call, leg: Leg::B, state: ChannelState::Up, place: Place::Elsewhere };
+    for millis in [20, 30] {
+        let census = Census { asked_at: at(millis), boot: "one".to_owned(), channels: vec![moved], bridges: vec![] };
+        board.notice(at(millis), Notice::Census(census), &mut step);
+    }
+    let hung_up = |leg| step.ledger.iter().any(|entry| entry.commands.contains(&crate::call::Command::Hangup(leg)));
+    assert!(!hung_up(Leg::B) && hung_up(Leg::A));
 }
 
 #[test]
