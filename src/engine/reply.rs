@@ -27,16 +27,13 @@ impl Replies {
         self.terminated.push((reply, newest));
     }
 
-    /// Returns the calls whose doors have gone away and said no by themselves: they must not be.
-    pub(super) fn answer(&mut self) -> Vec<CallId> {
+    /// A call whose client has gone away by now goes on: it may have been clicked twice, and the second
+    /// click was told of it.
+    pub(super) fn answer(&mut self) {
         self.answer_terminations();
-        let mut unheard = Vec::new();
         for (reply, receipt) in self.submitted.drain(..) {
-            if let (Err(_), Receipt::Accepted(call)) = (reply.send(Ok(receipt)), receipt) {
-                unheard.push(call);
-            }
+            send(reply, Ok(receipt));
         }
-        unheard
     }
 
     /// The lines are being freed, whatever the store does.

@@ -175,6 +175,17 @@ async fn a_store_that_recovers_quickly_delays_the_click_and_loses_nothing() {
     assert_eq!(rig.store.take_seen().len(), 3);
 }
 
+/// A browser drops the first request when its link is clicked a second time.
+#[tokio::test(start_paused = true)]
+async fn a_second_click_gets_a_call_that_rings_although_the_first_client_has_gone() {
+    let rig = Rig::start();
+    rig.store.slow(Duration::from_millis(100));
+    let first = tokio::time::timeout(Duration::from_millis(50), rig.engine.submit(rig.admission(1)));
+    assert!(first.await.is_err(), "the first client has gone away");
+    assert_eq!(rig.engine.submit(rig.admission(2)).await, Ok(Receipt::Duplicate(CallId::from_bits(1))));
+    assert!(rig.store.take_seen().contains(&Seen::Sent(Command::Create(Leg::A))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_click_is_refused_when_the_store_stays_away_and_never_rings_afterwards() {
     let rig = Rig::start();

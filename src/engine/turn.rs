@@ -245,7 +245,7 @@ impl Loop {
         let (batch, actions) = mem::take(&mut self.next).into_parts();
         let mut replies = mem::take(&mut self.replies);
         if batch.is_empty() {
-            drop(replies.answer());
+            replies.answer();
             actions.into_iter().for_each(&self.ports.actions);
             return;
         }
@@ -264,9 +264,7 @@ impl Loop {
         if writing.is_late {
             tracing::warn!(took.seconds = took.as_secs(), "the store takes writes again");
         }
-        for call in writing.replies.answer() {
-            self.board.abandon(self.clock.now(), call, &mut self.next);
-        }
+        writing.replies.answer();
         for action in writing.actions {
             self.act(action);
         }
