@@ -10,7 +10,7 @@
 //!         pure: no runtime, no clock, no I/O               |   adapters: asynchronous
 //!                                                           |
 //!   call         one call: event -> commands, deadline()    |   asterisk    ARI and AMI links  <-> notices, actions
-//!   switchboard  many calls, devices, id routing            | < http        doors, native API   -> orders
+//!   switchboard  many calls, deadlines, id routing          | < http        doors, native API   -> orders
 //!   dial         numbers, endpoints, routes, policy         |   store       SQLite             <-> batches
 //!   report       user data, tokens -> callbacks             |   callback    outbox worker, client, address guard
 //!   device, link, ledger, timestamp: the words between      |   engine      the loop that joins both sides
@@ -26,7 +26,8 @@
 //! A [`call::Call`] is a total function: an event comes in, commands come out, nothing can fail. What
 //! Asterisk refuses is an event like any other. Each state owns the facts that are true in it, and
 //! `Clearing` is a state: a call is over when its lines are free, so *ended* implies that no channel
-//! is left. A call has one deadline, derived from its state; there are no timers to cancel.
+//! is left, unless Asterisk could not be told for fifteen seconds: then the next census sweeps it.
+//! A call has one deadline, derived from its state; there are no timers to cancel.
 //!
 //! The [`switchboard::Switchboard`] owns all calls and routes by id. Ids of channels and bridges are
 //! made from the call's id and the leg, and parse back ([`asterisk`]), so there is no table to lose: a
