@@ -173,6 +173,8 @@ pub(super) async fn terminate(shared: &Shared, caller: &Caller, phone: &Phone) -
     login_code_guarded(shared, caller, phone)?;
     let party = match resolve_phone(phone, &caller.tenant) {
         Ok(party) => party,
+        // Digits that nobody may dial are no call's phone; what is no number at all is said to be wrong.
+        Err(Refusal::Invalid { .. }) if is_short_number(phone) => return Err(Declined::NoActiveCall),
         Err(refusal @ (Refusal::Invalid { .. } | Refusal::Forbidden(_) | Refusal::Blocked(_))) => {
             return Err(refusal.into());
         }
@@ -184,6 +186,10 @@ pub(super) async fn terminate(shared: &Shared, caller: &Caller, phone: &Phone) -
         Within::CallsOf(agent) => terminate_own(shared, (&tenant, agent), &party).await?,
     };
     ended.ok_or(Declined::NoActiveCall)
+}
+
+fn is_short_number(phone: &Phone) -> bool {
+    matches!(phone, Phone::Number(typed) if (1..=6).contains(&typed.len()) && typed.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Which calls of a phone a token may end.

@@ -150,6 +150,11 @@ async fn there_is_nothing_to_terminate_where_nobody_talks_or_another_tenant_does
         let answer = rig.click(&format!("code=demo-code&action=terminate&Phone={phone}")).await;
         assert_eq!(answer.verdict(), (2, "No active call".to_owned()), "{phone}");
     }
+    // In Israel 101 and 104 are emergency numbers, and another tenant's extensions all the same.
+    for phone in ["101", "104"] {
+        let answer = rig.click(&format!("code=other-code&action=terminate&Phone={phone}")).await;
+        assert_eq!(answer.verdict(), (2, "No active call".to_owned()), "{phone}");
+    }
 }
 
 #[tokio::test]
