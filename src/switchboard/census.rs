@@ -16,6 +16,8 @@ use crate::timestamp::Timestamp;
 enum Found {
     Nothing,
     Event(LineEvent),
+    /// It was asked for and may not have been made yet.
+    NotYet,
     NotListed,
 }
 
@@ -31,10 +33,14 @@ impl Switchboard {
         for (call, leg) in self.calls.values().flat_map(|call| Leg::BOTH.map(|leg| (call, leg))) {
             let line = (call.request().id, leg);
             match find(call, leg, census, dead_before) {
+                // What a process that is dead asked for, and Asterisk does not have, will never be.
+                Found::NotYet if !self.restored.contains(&line.0) => {}
                 Found::Nothing => {}
                 Found::Event(event) => events.push((line, event)),
-                Found::NotListed if self.missing.contains(&line) => events.push((line, gone(call, leg))),
-                Found::NotListed => drop(missing.insert(line)),
+                Found::NotYet | Found::NotListed if self.missing.contains(&line) => {
+                    events.push((line, gone(call, leg)));
+                }
+                Found::NotYet | Found::NotListed => drop(missing.insert(line)),
             }
         }
         self.missing = missing;
@@ -70,8 +76,7 @@ fn find(call: &Call, leg: Leg, census: &Census, dead_before: Option<Timestamp>) 
         Some(ChannelState::Ringing) => Found::Event(LineEvent::Ringing),
         Some(ChannelState::Up) => Found::Event(LineEvent::Answered),
         Some(ChannelState::Down) => Found::Nothing,
-        // It was asked for and may not have been made yet; its own time limit judges that.
-        None if awaits_its_channel(call, leg) => Found::Nothing,
+        None if awaits_its_channel(call, leg) => Found::NotYet,
         None => Found::NotListed,
     }
 }

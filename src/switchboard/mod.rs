@@ -96,6 +96,8 @@ pub struct Switchboard {
     boot: Option<String>,
     /// Lines that the last census did not list.
     missing: BTreeSet<(CallId, Leg)>,
+    /// Calls of the last process: nothing that it asked for is still on its way.
+    restored: BTreeSet<CallId>,
 }
 
 impl Switchboard {
@@ -104,6 +106,7 @@ impl Switchboard {
         let mut board = Self::default();
         for Snapshot { request, journal } in active {
             let call = Call::restore(request, journal);
+            board.restored.insert(call.request().id);
             board.put(call);
         }
         board
@@ -237,6 +240,8 @@ impl Switchboard {
         let commands = call.on_event(now, event);
         if *call.journal() != before {
             step.record(now, &call, &before, (event, commands));
+            // What it asks for from now on is asked for by this process.
+            self.restored.remove(&id);
         }
         if !call.journal().is_over() {
             self.put(call);

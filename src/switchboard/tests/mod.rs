@@ -121,6 +121,27 @@ fn who_was_moved_elsewhere_while_nobody_watched_talks_on() {
 }
 
 #[test]
+fn what_a_dead_process_asked_for_and_nobody_has_is_lost_and_not_the_pbxs_fault() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    board.submit(at(0), admission(1, "101", at(0)), &mut step);
+    let (batch, _) = step.into_parts();
+    let census = |millis| {
+        Notice::Census(Census { asked_at: at(millis), boot: "one".to_owned(), channels: vec![], bridges: vec![] })
+    };
+    let mut step = Step::default();
+    board.notice(at(10), census(10), &mut step);
+    board.notice(at(20), census(20), &mut step);
+    assert_eq!(board.len(), 1, "its own process has only just asked for it");
+    let mut heir = Switchboard::restore(batch.snapshots);
+    heir.notice(at(1_000), census(1_000), &mut step);
+    assert_eq!(heir.len(), 1);
+    heir.notice(at(4_000), census(4_000), &mut step);
+    assert!(heir.is_empty());
+    let ended = Milestone::Ended(crate::call::Status::Failed, crate::call::EndReason::Lost);
+    assert!(step.milestones.contains(&ended));
+}
+
+#[test]
 fn a_ledger_run_through_the_machine_again_gives_the_same_commands() {
     let mut world = World::new();
     for (what, which) in [(0, 0), (10, 0), (10, 0), (20, 0), (10, 0), (40, 1), (20, 0), (40, 2), (20, 0), (70, 0)] {
