@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use crate::rig::{Rig, on_both_versions};
 
 /// Parameters of a click beyond the code and the action, and what is wrong with them.
-const REFUSED: [(&str, &str); 46] = [
+const REFUSED: [(&str, &str); 47] = [
     ("target=12125550101", "phone missing"),
     ("phone=&target=12125550101", "phone empty"),
     ("phone=%20%20&target=12125550101", "phone only spaces"),
@@ -47,6 +47,7 @@ const REFUSED: [(&str, &str); 46] = [
     ("phone=101&target=12125550101&maxduration=60abc", "letters after a number"),
     ("phone=101&target=12125550101&maxduration=14401", "too long"),
     ("phone=101&target=12125550101&format=jsonp", "unknown format"),
+    ("phone=101&target=12125550101&callback=alert", "JSONP"),
     ("phone=101&target=12125550101&record=maybe", "no flag"),
     ("phone=101&target=12125550101&language=english", "no language"),
     ("phone=101&target=12125550101&ignorednostatus=4", "no such override"),

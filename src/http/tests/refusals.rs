@@ -144,6 +144,8 @@ async fn actions_and_formats_that_do_not_exist() {
     let rig = Rig::new();
     refused(&rig, &[("action", "DELETE")]).await;
     assert_eq!(refused(&rig, &[("format", "jsonp"), ("callback", "alert")]).await, "Format must be XML or json");
+    let jsonp = "Callback is not supported: answers are XML or JSON, never JSONP";
+    assert_eq!(refused(&rig, &[("callback", "alert")]).await, jsonp);
     refused(&rig, &[("ignorednostatus", "3"), ("target", "12125550199")]).await;
     refused(&rig, &[("target", "12125550199")]).await;
 }

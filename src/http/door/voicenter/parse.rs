@@ -72,6 +72,11 @@ fn order(params: &Params) -> Result<Order, Refusal> {
     if format_of(text(params, "format").unwrap_or_default()).is_none() {
         return Err(invalid("format", "Format must be XML or json"));
     }
+    // Not one more unknown parameter: whoever asks for a function's call around the answer means a page of
+    // another origin to read it.
+    if text(params, "callback").is_some() {
+        return Err(invalid("callback", "Callback is not supported: answers are XML or JSON, never JSONP"));
+    }
     match required(params, "action", "Action")?.to_ascii_lowercase().as_str() {
         "call" => Ok(Order::Call(Box::new(click(params)?))),
         "terminate" => Ok(Order::Terminate(phone(params)?)),

@@ -94,7 +94,7 @@ fn unknown_parameters_are_named_whatever_is_asked_for_and_without_their_numbers(
 
 #[test]
 fn unknown_parameters_are_ignored_with_a_warning() {
-    assert_eq!(click_of(&format!("{GOOD}&callback=alert")).warnings, ["unknown parameter callback ignored"]);
+    assert_eq!(click_of(&format!("{GOOD}&colour=blue")).warnings, ["unknown parameter colour ignored"]);
 }
 
 #[test]
