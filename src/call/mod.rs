@@ -25,6 +25,7 @@ mod request;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
+mod wrapup;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,9 @@ pub use command::{Command, Order};
 pub use disposition::{EndBy, EndReason, Status};
 pub use event::{Cause, DialEnd, Event, Gone, LineEvent, RecordingEvent};
 pub use id::{CallId, NotACallId};
-pub use request::{AgentRef, CallRequest, Identity, Leg, LegPlan, ReportPlan};
+pub use request::{AgentRef, CallRequest, Idempotency, Identity, Leg, LegPlan, ReportPlan};
 pub use state::{Journal, LegRecord, LegStatus, Line, Phase, Recording, Times, Verdict};
+pub use wrapup::{QueuePlan, TransactionCode, WrapUp};
 
 use crate::timestamp::Timestamp;
 

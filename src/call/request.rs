@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::CallId;
+use crate::call::{CallId, QueuePlan};
 use crate::dial::number::Party;
+use crate::report::event::EventPlan;
 use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
@@ -98,12 +99,24 @@ pub struct ReportPlan {
     pub callback_url: Option<String>,
     /// The tenant's `cdr_url`.
     pub cdr_url: Option<String>,
+    /// Which of the call's events are sent where.
+    #[serde(default)]
+    pub events: Option<EventPlan>,
     /// The tenant's IANA time zone.
     pub time_zone: String,
     /// The company's number for this call, digits: `$caller_id$`.
     pub caller_id: String,
     /// Where the outside reaches this daemon (`http.public_url`), without a trailing slash.
     pub public_url: String,
+}
+
+/// A client's own mark on an order (`Idempotency-Key`): the same order again gives the same call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The mark, 1 to 255 visible ASCII characters; its own for each credential.
+    pub key: String,
+    /// SHA-256 of what was asked for under it, hexadecimal.
+    pub fingerprint: String,
 }
 
 /// One call, decided in every detail.
@@ -129,6 +142,12 @@ pub struct CallRequest {
     pub max_duration: Duration,
     /// Record the bridge from the moment both talk.
     pub record: bool,
+    /// The queue that it is placed for.
+    #[serde(default)]
+    pub queue: Option<QueuePlan>,
+    /// What makes the same order again known as such, for a day.
+    #[serde(default)]
+    pub idempotency: Option<Idempotency>,
     /// Language of prompts on both channels.
     pub language: Option<String>,
     /// The client's own `var_*` parameters (names without the prefix).

@@ -26,6 +26,8 @@ pub(crate) fn request(id: u128, accepted_at: Timestamp) -> CallRequest {
         b: leg(Party::Outside("+12125550101".to_owned()), "PJSIP/+12125550101@carrier", 40),
         max_duration: Duration::from_secs(100),
         record: false,
+        queue: None,
+        idempotency: None,
         language: None,
         vars: std::collections::BTreeMap::new(),
         report: ReportPlan {
@@ -33,6 +35,7 @@ pub(crate) fn request(id: u128, accepted_at: Timestamp) -> CallRequest {
             ext_transaction_data: None,
             callback_url: None,
             cdr_url: Some("http://crm.example/cdr".to_owned()),
+            events: None,
             time_zone: "UTC".to_owned(),
             caller_id: "12125550100".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),

@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::call::{AgentRef, CallId, CallRequest, Leg, LegPlan, ReportPlan};
+use crate::call::{AgentRef, CallId, CallRequest, Idempotency, Leg, LegPlan, QueuePlan, ReportPlan, TransactionCode};
 use crate::device::{DeviceState, Devices};
 use crate::directory::{Agent, Credential, Scope, Tenant};
+use crate::report::event::EventPlan;
 use crate::report::render;
 use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
@@ -76,6 +77,12 @@ pub struct Click {
     pub ext_transaction_data: Option<UserData>,
     /// Dial plan asked for.
     pub dial_plan: Option<u32>,
+    /// Queue asked for.
+    pub queue: Option<u32>,
+    /// Which events are to be sent where, as asked for; the URL not yet checked.
+    pub events: Option<EventPlan>,
+    /// The client's own mark.
+    pub idempotency: Option<Idempotency>,
     /// What was accepted and ignored so far.
     pub warnings: Vec<String>,
 }
@@ -89,6 +96,8 @@ pub enum Phone {
     SipTrunk,
     /// The extension at which the agent with this login code is logged in now.
     LoginCode(String),
+    /// The phone of the agent with this extension: where they are logged in now, else their own.
+    Agent(String),
 }
 
 impl Default for Phone {
@@ -194,6 +203,8 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         b,
         max_duration: given.max_duration,
         record: click.record,
+        queue: queue_plan(click.queue, ctx.tenant)?,
+        idempotency: click.idempotency.clone(),
         vars: click.vars.clone(),
         report: report_plan(click, ctx, (&given, shown.company)),
         language: Some(given.language),
@@ -206,6 +217,20 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         agent_active_limit: ctx.tenant.limits.agent_active,
         audit: notes.audit,
     })
+}
+
+fn queue_plan(asked: Option<u32>, tenant: &Tenant) -> Result<Option<QueuePlan>, Refusal> {
+    let Some(id) = asked else { return Ok(None) };
+    let queue = tenant.queue(id).ok_or_else(|| Refusal::Unknown(format!("Queue {id} is unknown")))?;
+    let codes = queue.code_lists.iter().flat_map(|list| {
+        list.codes.iter().map(|code| TransactionCode {
+            list: list.name.clone(),
+            short: code.short.clone(),
+            description: code.description.clone(),
+        })
+    });
+    let wrap_up = Duration::from_secs(u64::from(queue.wrap_up_time));
+    Ok(Some(QueuePlan { id, queue: queue.queue.clone(), codes: codes.collect(), wrap_up }))
 }
 
 /// What could not be told at the end is not begun.
@@ -227,6 +252,7 @@ fn report_plan(click: &Click, ctx: &Context<'_>, (given, company): (&Given, Stri
         ext_transaction_data: click.ext_transaction_data.clone(),
         callback_url: given.callback_url.clone(),
         cdr_url: ctx.tenant.cdr_url.clone(),
+        events: given.events.clone(),
         time_zone: ctx.tenant.time_zone.clone(),
         caller_id: company,
         public_url: ctx.public_url.trim_end_matches('/').to_owned(),

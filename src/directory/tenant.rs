@@ -103,7 +103,7 @@ pub struct Service {
 }
 
 /// A queue of Asterisk, and how its calls are wrapped up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Its id, as in `queue_id`.
@@ -113,6 +113,13 @@ pub struct Queue {
     /// Lists that transaction codes are chosen from.
     #[serde(default)]
     pub code_lists: Vec<CodeList>,
+    /// Seconds that wrap-up may take, 1 to 3600.
+    #[serde(default = "two_minutes")]
+    pub wrap_up_time: u32,
+}
+
+const fn two_minutes() -> u32 {
+    120
 }
 
 /// A list of transaction codes.
@@ -220,6 +227,11 @@ impl Tenant {
     pub fn dial_plan(&self, id: Option<u32>) -> Option<&DialPlan> {
         let id = id.or(self.dial_plan)?;
         self.dial_plans.iter().find(|plan| plan.id == id)
+    }
+
+    /// A queue by its id.
+    pub fn queue(&self, id: u32) -> Option<&Queue> {
+        self.queues.iter().find(|queue| queue.id == id)
     }
 
     /// A route by its name.

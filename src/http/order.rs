@@ -102,6 +102,7 @@ fn override_asked_for(click: &Click) -> Option<String> {
         Phone::Number(typed) => typed.as_str(),
         Phone::SipTrunk => "SIPTRUNK",
         Phone::LoginCode(_) => "by login code",
+        Phone::Agent(extension) => extension.as_str(),
     };
     let ends = [
         (click.ignore_do_not_call_phone, "phone", phone),

@@ -107,8 +107,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::call::WrapUp;
     use crate::report::fixture::{connected, order};
-    use crate::report::token::WrapUp;
     use crate::timestamp::Timestamp;
 
     fn tokens(notes: &str) -> Tokens {

@@ -27,6 +27,8 @@ pub(super) fn order() -> CallRequest {
         b: leg(Party::Outside("+12125550101".to_owned())),
         max_duration: Duration::from_hours(2),
         record: true,
+        queue: None,
+        idempotency: None,
         language: None,
         vars: BTreeMap::from([("lead".to_owned(), "7 & \"8\"".to_owned())]),
         report: ReportPlan {
@@ -34,6 +36,7 @@ pub(super) fn order() -> CallRequest {
             ext_transaction_data: None,
             callback_url: None,
             cdr_url: None,
+            events: None,
             time_zone: "America/New_York".to_owned(),
             caller_id: "12125550100".to_owned(),
             public_url: "https://calls.example".to_owned(),

@@ -1,6 +1,7 @@
 //! What is told to the outside: user data, tokens, and the callbacks rendered from them.
 
 pub mod callback_url;
+pub mod event;
 #[cfg(test)]
 mod fixture;
 pub mod record;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::call::{CallRequest, Journal};
+use crate::call::{CallRequest, Journal, WrapUp};
 use crate::dial::number::Party;
 use crate::report::record::{hangup, recording_url, talk_seconds};
 use crate::timestamp::Timestamp;
@@ -25,26 +25,6 @@ const TENANT_TIME: &str = "%Y/%m/%d %H:%M:%S %z";
 /// The tokens that tell what time it is, with their form.
 const CLOCK: [(&str, &str); 6] =
     [("year", "%Y"), ("month", "%m"), ("date", "%d"), ("hours", "%H"), ("minutes", "%M"), ("seconds", "%S")];
-
-/// What an agent noted after the call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WrapUp {
-    /// Transaction codes in the order in which they were chosen.
-    pub codes: Vec<TransactionCode>,
-    /// Free text.
-    pub notes: String,
-}
-
-/// One code of one of the queue's lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TransactionCode {
-    /// Name of the list.
-    pub list: String,
-    /// The short code.
-    pub short: String,
-    /// What it means, for people.
-    pub description: String,
-}
 
 /// What every token stands for, at one moment of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::call::TransactionCode;
     use crate::report::fixture::{connected, missed, order};
 
     /// 2023-11-14 22:13:20 UTC.

@@ -239,6 +239,8 @@ mod tests {
             b: plan("Local/12125550101@from-internal/n", target, company),
             max_duration: Duration::from_hours(2),
             record: true,
+            queue: None,
+            idempotency: None,
             language: Some("en".into()),
             vars: BTreeMap::from([("lead".into(), "7&8, ü".into())]),
             report: ReportPlan {
@@ -246,6 +248,7 @@ mod tests {
                 ext_transaction_data: None,
                 callback_url: None,
                 cdr_url: None,
+                events: None,
                 time_zone: "UTC".into(),
                 caller_id: String::new(),
                 public_url: String::new(),

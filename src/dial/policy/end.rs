@@ -39,6 +39,7 @@ impl<'a> Origin<'a> {
         let end = End::reach(PHONE, resolve_phone(phone, tenant)?, None, tenant)?;
         let own = match (phone, end.reach) {
             (Phone::LoginCode(code), _) => tenant.agent_by_login_code(code.trim()),
+            (Phone::Agent(extension), _) => tenant.agent(extension),
             (_, Reach::Agent(agent)) => Some(agent),
             (_, Reach::Service(_) | Reach::Outside) => None,
         };
@@ -177,6 +178,10 @@ pub fn resolve_phone(phone: &Phone, tenant: &Tenant) -> Result<Party, Refusal> {
             let agent = agent.ok_or_else(|| Refusal::Unknown("Login code is unknown".to_owned()))?;
             let desk = agent.logged_in_at.clone().map(Party::Extension);
             desk.ok_or_else(|| Refusal::Offline("The agent with this login code is logged out".to_owned()))
+        }
+        Phone::Agent(extension) => {
+            let agent = tenant.agent(extension).ok_or_else(|| unknown_extension(extension))?;
+            Ok(Party::Extension(agent.logged_in_at.clone().unwrap_or_else(|| agent.extension.clone())))
         }
     }
 }

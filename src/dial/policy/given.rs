@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::dial::policy::end::sentence_case;
 use crate::dial::policy::{Click, Context, Notes, Refusal};
 use crate::directory::is_language;
+use crate::report::event::EventPlan;
 use crate::report::userdata::UserData;
 
 /// What was given, checked, with defaults where nothing was.
@@ -16,6 +17,7 @@ pub(super) struct Given {
     pub(super) language: String,
     pub(super) userdata: Option<UserData>,
     pub(super) callback_url: Option<String>,
+    pub(super) events: Option<EventPlan>,
 }
 
 /// Longest dial time, seconds.
@@ -34,6 +36,7 @@ pub(super) fn read(click: &Click, ctx: &Context<'_>, notes: &mut Notes) -> Resul
         max_duration: seconds("maxduration", click.max_duration.unwrap_or(7200), MAX_DURATION)?,
         language: language(click.language.as_deref(), &ctx.tenant.language)?,
         callback_url: callback_url(click.userdata.as_ref(), ctx)?,
+        events: events(click.events.as_ref(), ctx)?,
         userdata: click.userdata.as_ref().map(|userdata| without_record_id(userdata, notes)),
     })
 }
@@ -85,6 +88,13 @@ fn callback_url(userdata: Option<&UserData>, ctx: &Context<'_>) -> Result<Option
     let Some(url) = userdata.callback_url().filter(|url| !url.is_empty()) else { return Ok(None) };
     (ctx.callback_check)(&url).map_err(|why| Refusal::Invalid { field: FIELD, message: sentence_case(&why) })?;
     Ok(Some(url))
+}
+
+fn events(asked: Option<&EventPlan>, ctx: &Context<'_>) -> Result<Option<EventPlan>, Refusal> {
+    let Some(plan) = asked else { return Ok(None) };
+    let refuse = |why: String| Refusal::Invalid { field: "callback.url", message: sentence_case(&why) };
+    (ctx.callback_check)(&plan.url).map_err(refuse)?;
+    Ok(Some(plan.clone()))
 }
 
 /// The id of a new record is ours to give; from outside it is dropped.

@@ -98,6 +98,8 @@ fn request(n: u32) -> CallRequest {
         b: leg(Party::Outside("+12125550101".to_owned())),
         max_duration: Duration::from_hours(2),
         record: true,
+        queue: None,
+        idempotency: None,
         language: None,
         vars: BTreeMap::from([("order".to_owned(), "7".to_owned())]),
         report: ReportPlan {
@@ -105,6 +107,7 @@ fn request(n: u32) -> CallRequest {
             ext_transaction_data: None,
             callback_url: None,
             cdr_url: None,
+            events: None,
             time_zone: "America/New_York".to_owned(),
             caller_id: "12125550100".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),

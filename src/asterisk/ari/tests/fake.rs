@@ -209,6 +209,8 @@ pub(super) fn order(call: u128, command: Command) -> Order {
         b: plan(),
         max_duration: Duration::from_hours(2),
         record: false,
+        queue: None,
+        idempotency: None,
         language: None,
         vars: BTreeMap::new(),
         report: ReportPlan {
@@ -216,6 +218,7 @@ pub(super) fn order(call: u128, command: Command) -> Order {
             ext_transaction_data: None,
             callback_url: None,
             cdr_url: None,
+            events: None,
             time_zone: "UTC".into(),
             caller_id: String::new(),
             public_url: String::new(),

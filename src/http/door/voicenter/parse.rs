@@ -113,8 +113,8 @@ fn click(params: &Params) -> Result<Click, Refusal> {
         ignore_do_not_call_target: ignored.target,
         userdata,
         ext_transaction_data,
-        dial_plan: None,
         warnings,
+        ..Click::default()
     })
 }
 
