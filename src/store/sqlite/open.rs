@@ -15,7 +15,8 @@ use crate::store::StoreError;
 /// `Dial`: what `PRAGMA application_id` says of a file of ours.
 const APPLICATION_ID: i64 = 0x4469_616c;
 /// Each takes the schema one version further, and says so in `PRAGMA user_version`.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/sqlite/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/sqlite/0001_first.sql"), include_str!("../migrations/sqlite/0002_doors.sql")];
 /// Other programs may hold the file for this long before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const QUICK_CHECK_BUDGET: Duration = Duration::from_secs(2);
