@@ -18,6 +18,12 @@ pub(super) enum ApiError {
     /// No token, or a wrong one.
     #[error("a valid bearer token is needed")]
     Unauthorized,
+    /// User and password do not belong together.
+    #[error("user or password is wrong, or the tenant is needed as well")]
+    NotSignedIn,
+    /// A rule forbids it.
+    #[error("{0}")]
+    Refused(String),
     /// The token may not do this.
     #[error("this token may not do that")]
     Forbidden,
@@ -60,6 +66,8 @@ impl ApiError {
     const fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "urn:dialbridge:malformed", "Malformed request"),
+            Self::NotSignedIn => (StatusCode::UNAUTHORIZED, "urn:dialbridge:not-signed-in", "Not signed in"),
+            Self::Refused(_) => (StatusCode::FORBIDDEN, "urn:dialbridge:refused", "Refused"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "urn:dialbridge:unauthorized", "Not authenticated"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "urn:dialbridge:forbidden", "Not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "urn:dialbridge:not-found", "Not found"),

@@ -6,9 +6,11 @@
 mod calls;
 mod outbox;
 pub(crate) mod sample;
+mod sessions;
 
 pub(crate) use calls::*;
 pub(crate) use outbox::*;
+pub(crate) use sessions::*;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -78,6 +80,8 @@ macro_rules! contract {
             an_endpoint_without_room_is_left_out
             the_next_due_moment_minds_retries_and_leases
             the_outbox_counts_what_is_owed_and_what_is_given_up
+            a_session_is_found_by_either_of_its_tokens_until_it_ends
+            opening_a_session_forgets_those_that_have_expired
         }
     };
     ($rig:expr; $($promise:ident)*) => {
