@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::dial::policy::Admission;
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, Due, Entry, Marked, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -82,6 +82,10 @@ impl Store for Memory {
     }
 
     async fn call(&self, _tenant: &str, _id: CallId) -> Result<Option<Snapshot>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn marked(&self, _: (&str, &str), _: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
         unreachable!("{OTHER}")
     }
 

@@ -15,6 +15,7 @@ mod crowd;
 mod door;
 mod error;
 mod guard;
+mod idempotency;
 mod limits;
 mod order;
 mod pace;

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::call::CallId;
-pub use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
+pub use crate::ledger::{AuditLine, Batch, Entry, Mark, Snapshot};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
@@ -113,6 +113,15 @@ pub struct OutboxStats {
     pub oldest: Option<Timestamp>,
 }
 
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Of what was asked for under it.
+    pub fingerprint: String,
+    /// What came of it.
+    pub call: Snapshot,
+}
+
 /// One tenant's directory document as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantDocument {
@@ -140,6 +149,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// One call of one tenant.
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// The order that an idempotency key has stood for since `since` or later.
+    async fn marked(
+        &self,
+        tenant_and_credential: (&str, &str),
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<Marked>, StoreError>;
 
     /// All that happened to a call, in order.
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError>;

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
-    endpoint,
+    Attempt, AuditLine, Batch, Due, Entry, Marked, OutboxStats, Room, Settlement, Snapshot, Store, StoreError,
+    TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -171,6 +171,9 @@ impl Store for Outbox {
     }
     async fn call(&self, _: &str, _: CallId) -> Result<Option<Snapshot>, StoreError> {
         Ok(None)
+    }
+    async fn marked(&self, _: (&str, &str), _: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        unreachable!("not asked by the worker")
     }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(Vec::new())

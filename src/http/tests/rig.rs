@@ -22,7 +22,7 @@ use crate::engine::{DoorOrder, Engine, Receipt};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, Due, Entry, Marked, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -259,6 +259,13 @@ impl Store for MemoryStore {
         self.well()?;
         let calls = self.calls.lock().unwrap();
         Ok(calls.iter().find(|call| call.request.id == id && call.request.tenant == tenant).cloned())
+    }
+    async fn marked(&self, _: (&str, &str), key: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        self.well()?;
+        let calls = self.calls.lock().unwrap();
+        let marks = calls.iter().rev().filter_map(|call| Some((call.request.idempotency.clone()?, call)));
+        let found = marks.into_iter().find(|(mark, _)| mark.key == key);
+        Ok(found.map(|(mark, call)| Marked { fingerprint: mark.fingerprint, call: call.clone() }))
     }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(self.ledger.lock().unwrap().clone())

@@ -4,10 +4,12 @@
 //! store brings a rig and one line.
 
 mod calls;
+mod marks;
 mod outbox;
 pub(crate) mod sample;
 
 pub(crate) use calls::*;
+pub(crate) use marks::*;
 pub(crate) use outbox::*;
 
 use std::ops::Deref;
@@ -67,6 +69,9 @@ macro_rules! contract {
             what_was_written_is_there_after_a_restart
             tenants_are_replaced_and_kept_apart
             a_ping_is_answered
+            a_key_stands_for_its_call_under_its_own_credential
+            a_key_may_stand_for_a_call_that_another_click_placed
+            a_key_of_old_is_forgotten
             a_claim_is_held_until_its_lease_is_over
             rows_of_one_call_to_one_endpoint_go_out_in_order
             a_receiver_that_is_away_does_not_hold_back_another_of_the_same_call

@@ -10,6 +10,7 @@
 
 mod calls;
 mod error;
+mod marks;
 mod open;
 mod outbox;
 mod tenants;
@@ -30,7 +31,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, Due, Entry, Marked, OutboxStats, Room, Settlement, Snapshot, Store, StoreError,
+    TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -79,6 +81,7 @@ impl Store for SqliteStore {
             calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
             ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
             callbacks: batch.callbacks.clone(),
+            marks: batch.marks.clone(),
             audit: batch.audit.clone(),
         };
         self.write(op).await.map(drop)
@@ -94,6 +97,10 @@ impl Store for SqliteStore {
 
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
         calls::one(&self.readers, tenant, id).await
+    }
+
+    async fn marked(&self, whose: (&str, &str), key: &str, since: Timestamp) -> Result<Option<Marked>, StoreError> {
+        marks::find(&self.readers, whose, key, since).await
     }
 
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
