@@ -211,7 +211,7 @@ impl Switchboard {
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
         self.clicks.forget(id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
-        step.callbacks.retain(|callback| callback.call != id);
+        step.callbacks.retain(|callback| callback.call != Some(id));
     }
 
     /// The click's idempotency key stands for this call, here and in the store.
