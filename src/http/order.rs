@@ -27,19 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a refusal may wait for its line in the audit.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why an order was not taken. Nothing rings because of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an order was not taken, as a sentence for the client. Nothing rings because of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Declined {
     /// The click itself is wrong or not allowed.
-    Refused(Refusal),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     /// Too many wrong login codes.
+    #[error("Too many requests")]
     TooMany(TooMany),
     /// The agent has as many calls as allowed.
+    #[error("The agent is in a call already")]
     AgentBusy,
     /// There is nothing to end.
+    #[error("No active call")]
     NoActiveCall,
     /// Not now.
-    Unavailable(Unavailable),
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
 }
 
 impl Declined {
@@ -56,29 +61,6 @@ impl Declined {
             Self::NoActiveCall => return None,
         })
     }
-
-    /// For the audit.
-    fn why(&self) -> String {
-        match self {
-            Self::Refused(refusal) => refusal.to_string(),
-            Self::TooMany(_) => "too many wrong login codes".to_owned(),
-            Self::AgentBusy => "the agent is in a call already".to_owned(),
-            Self::NoActiveCall => "there is nothing to end".to_owned(),
-            Self::Unavailable(why) => why.to_string(),
-        }
-    }
-}
-
-impl From<Refusal> for Declined {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Unavailable> for Declined {
-    fn from(why: Unavailable) -> Self {
-        Self::Unavailable(why)
-    }
 }
 
 /// Places a call; answers with its id once it is durably stored, or with that of the call that the
@@ -91,7 +73,7 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
-        note_refused(shared, caller, format!("{overridden}; refused: {}", declined.why())).await;
+        note_refused(shared, caller, format!("{overridden}; refused: {}", declined)).await;
     }
     placed
 }
