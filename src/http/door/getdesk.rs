@@ -117,7 +117,8 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Result<CallId, No> {
         warnings: ask.unknown.iter().map(|name| format!("unknown parameter {name} ignored")).collect(),
         ..Click::default()
     };
-    order::place(shared, &caller, click).await.map_err(No::Declined)
+    let placed = order::place(shared, &caller, click).await;
+    placed.map(|placed| placed.call).map_err(No::Declined)
 }
 
 /// The agent with this e-mail, for those who may know.
@@ -148,7 +149,8 @@ fn declined(why: &No) -> Reply {
         // An agent who has no phone now is an e-mail without an extension.
         Declined::Refused(Refusal::Offline(_)) | Declined::NoActiveCall => (StatusCode::NOT_FOUND, None),
         Declined::TooMany(too_many) => (StatusCode::TOO_MANY_REQUESTS, Some(too_many.seconds())),
-        Declined::AgentBusy => (StatusCode::TOO_MANY_REQUESTS, Some(AWAY)),
+        Declined::Limited { seconds, .. } => (StatusCode::TOO_MANY_REQUESTS, Some(*seconds)),
+        Declined::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
         Declined::Unavailable(Unavailable::StoreAway) => (StatusCode::INTERNAL_SERVER_ERROR, Some(AWAY)),
         Declined::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(AWAY)),
     };

@@ -93,7 +93,7 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {
     // A click that is placed carries them among its warnings, which are logged with it.
     let (unknown, is_click) = (ask.unknown, matches!(ask.order, Ok(Order::Call(_))));
     let outcome = match ask.order {
-        Ok(Order::Call(click)) => order::place(shared, &caller, *click).await,
+        Ok(Order::Call(click)) => order::place(shared, &caller, *click).await.map(|placed| placed.call),
         Ok(Order::Terminate(phone)) => order::terminate(shared, &caller, &phone).await,
         Err(refusal) => Err(Declined::Refused(refusal)),
     };
@@ -108,7 +108,11 @@ fn declined(why: Declined) -> Reply {
     match why {
         Declined::Refused(refusal) => refused(&refusal),
         Declined::TooMany(too_many) => refused_for_now(too_many),
-        why @ (Declined::AgentBusy | Declined::NoActiveCall | Declined::Unavailable(_)) => {
+        Declined::Limited { message, seconds, .. } => {
+            Reply { retry_after: Some(seconds), ..Reply::refused(ErrorCode::ApplicationError, message) }
+        }
+        Declined::KeyReused => Reply::refused(ErrorCode::InvalidParameters, why.to_string()),
+        Declined::NoActiveCall | Declined::Unavailable(_) => {
             Reply::refused(ErrorCode::ApplicationError, why.to_string())
         }
     }
