@@ -93,7 +93,7 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
-        note_refused(shared, caller, format!("{overridden}; refused: {}", declined)).await;
+        note_refused(shared, caller, format!("{overridden}; refused: {declined}")).await;
     }
     placed
 }

@@ -92,7 +92,7 @@ fn parse(query: &str) -> Result<Ask, String> {
 }
 
 /// Why there is no call.
-enum No {
+enum Reason {
     /// Nobody is let in.
     Denied(Denied),
     /// The e-mail is nobody's.
@@ -101,14 +101,14 @@ enum No {
     Declined(Declined),
 }
 
-impl From<Refusal> for No {
+impl From<Refusal> for Reason {
     fn from(refusal: Refusal) -> Self {
         Self::Declined(refusal.into())
     }
 }
 
-async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Result<CallId, No> {
-    let caller = shared.gate.caller(&shared.ports, &ask.token, client).map_err(No::Denied)?;
+async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Result<CallId, Reason> {
+    let caller = shared.gate.caller(&shared.ports, &ask.token, client).map_err(Reason::Denied)?;
     let agent = agent(&caller, &ask.email)?;
     let click = Click {
         door: "getdesk",
@@ -118,11 +118,11 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Result<CallId, No> {
         ..Click::default()
     };
     let placed = order::place(shared, &caller, click).await;
-    placed.map(|placed| placed.call).map_err(No::Declined)
+    placed.map(|placed| placed.call).map_err(Reason::Declined)
 }
 
 /// The agent with this e-mail, for those who may know.
-fn agent<'a>(caller: &'a Caller, email: &str) -> Result<&'a Agent, No> {
+fn agent<'a>(caller: &'a Caller, email: &str) -> Result<&'a Agent, Reason> {
     if !caller.credential.allows(Scope::Dial) {
         return Err(Refusal::Forbidden("This token may not place calls".to_owned()).into());
     }
@@ -132,15 +132,15 @@ fn agent<'a>(caller: &'a Caller, email: &str) -> Result<&'a Agent, No> {
     {
         return Err(Refusal::Forbidden(format!("This token may act for extension {own} only")).into());
     }
-    agent.ok_or(No::NoAgent)
+    agent.ok_or(Reason::NoAgent)
 }
 
-fn declined(why: &No) -> Reply {
+fn declined(why: &Reason) -> Reply {
     let declined = match why {
-        No::Denied(Denied::Wrong) => return Reply::error(StatusCode::UNAUTHORIZED, "Token is invalid"),
-        No::NoAgent => return Reply::error(StatusCode::NOT_FOUND, "No agent has this email"),
-        No::Denied(Denied::TooMany(too_many)) => &Declined::TooMany(*too_many),
-        No::Declined(declined) => declined,
+        Reason::Denied(Denied::Wrong) => return Reply::error(StatusCode::UNAUTHORIZED, "Token is invalid"),
+        Reason::NoAgent => return Reply::error(StatusCode::NOT_FOUND, "No agent has this email"),
+        Reason::Denied(Denied::TooMany(too_many)) => &Declined::TooMany(*too_many),
+        Reason::Declined(declined) => declined,
     };
     let (status, retry_after) = match declined {
         // The agent is known by now: it is the number that may be an extension of nobody's.
