@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 pub enum Counted {
     /// The Voicenter door.
     Voicenter,
+    /// The Getdesk door.
+    Getdesk,
     /// Signing in and out.
     Login,
     /// The native API.
@@ -19,8 +21,9 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 5] = [
+const DOORS: [(&str, Counted); 6] = [
     ("voicenter", Counted::Voicenter),
+    ("getdesk", Counted::Getdesk),
     ("login", Counted::Login),
     ("api", Counted::Api),
     ("health", Counted::Health),

@@ -22,7 +22,7 @@ pub(super) use self::attempt::SignIns;
 use crate::directory::{Agent, Tenant};
 use crate::http::client::{self, Wire};
 use crate::http::door::params::{self, Carrier, Params};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Kind};
 use crate::http::guard::{self, Sender};
 use crate::http::page::{self, Language};
 use crate::http::{Peer, Shared, body, session};
@@ -57,12 +57,14 @@ impl From<StoreError> for Refused {
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Insecure => Self::Refused("this is answered over HTTPS only".to_owned()),
-            Refused::Foreign => Self::Refused("this did not come from a page of this site".to_owned()),
-            Refused::Malformed(why) => Self::Malformed(why),
-            Refused::Wrong => Self::NotSignedIn,
-            Refused::TooMany(too_many) => Self::TooMany(too_many),
-            Refused::Unavailable => Self::Unavailable("nobody can sign in at the moment".to_owned()),
+            Refused::Insecure => Self::new(Kind::Policy, "this is answered over HTTPS only"),
+            Refused::Foreign => Self::new(Kind::Policy, "this did not come from a page of this site"),
+            Refused::Malformed(why) => Self::new(Kind::Malformed, why),
+            Refused::Wrong => {
+                Self::new(Kind::Unauthorized, "user or password is wrong, or the tenant is needed as well")
+            }
+            Refused::TooMany(too_many) => too_many.into(),
+            Refused::Unavailable => Self::new(Kind::Unavailable, "nobody can sign in at the moment").after(1),
         }
     }
 }
