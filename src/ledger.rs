@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::call::{CallId, CallRequest, Command, Event, Journal};
 use crate::report::Callback;
+use crate::report::event::EventKind;
 use crate::timestamp::Timestamp;
 
 /// A call as it stands after a step.
@@ -34,6 +35,25 @@ pub struct Entry {
     pub commands: Vec<Command>,
 }
 
+/// Something told of a call, complete to the last byte of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEvent {
+    /// `evt_<call>_<sequence>`, derived, so that it can never be told twice.
+    pub id: String,
+    /// Whose.
+    pub tenant: String,
+    /// The call.
+    pub call: CallId,
+    /// Extension of the agent on whose behalf it was placed.
+    pub agent: Option<String>,
+    /// What.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+    /// JSON, as clients read it.
+    pub body: String,
+}
+
 /// A line for the audit: an override used, a change of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLine {
@@ -56,6 +76,8 @@ pub struct Batch {
     pub ledger: Vec<Entry>,
     /// What is owed to the outside.
     pub callbacks: Vec<Callback>,
+    /// What is told of calls.
+    pub events: Vec<CallEvent>,
     /// What the audit must know.
     pub audit: Vec<AuditLine>,
 }
@@ -63,6 +85,7 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.snapshots.is_empty() && self.ledger.is_empty() && self.callbacks.is_empty() && self.audit.is_empty()
+        let Self { snapshots, ledger, callbacks, events, audit } = self;
+        snapshots.is_empty() && ledger.is_empty() && callbacks.is_empty() && events.is_empty() && audit.is_empty()
     }
 }

@@ -1,16 +1,20 @@
-//! From a call that has ended to the callbacks that it owes.
+//! From what happens in a call to the callbacks that it owes.
 //!
-//! Each is rendered once, complete to the last byte, in the step that ends the call: whatever happens to
-//! the daemon afterwards, every attempt says the same.
+//! Each is rendered once, complete to the last byte, in the step that makes it due: whatever happens to
+//! the daemon afterwards, every attempt says the same. The call record is due when the lines are free,
+//! the user data's own callback when nothing more is awaited: after wrap-up, where there is one.
 
 use std::time::Duration;
 
 use crate::call::{
-    CallRequest, Cause, EndBy, EndReason, Journal, LegRecord, LegStatus, Phase, Recording, Status, Times, Verdict,
+    CallRequest, Cause, EndBy, EndReason, Journal, LegRecord, LegStatus, Phase, QueuePlan, Recording, Status, Times,
+    TransactionCode, Verdict, WrapUp,
 };
+use crate::ledger::CallEvent;
 use crate::report::Callback;
 pub use crate::report::callback_url::check_callback_url;
 use crate::report::callback_url::expand_callback_url;
+use crate::report::event;
 use crate::report::record::CallRecord;
 use crate::report::token::Tokens;
 use crate::report::userdata::UserData;
@@ -19,19 +23,43 @@ use crate::timestamp::Timestamp;
 /// Most bytes of a callback's body. A click whose callbacks could be longer is refused.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// The callbacks that a call owes at its end: the user data's own, and the tenant's call record.
-pub fn at_end(request: &CallRequest, journal: &Journal, now: Timestamp) -> Vec<Callback> {
-    userdata_callback(request, journal, now).into_iter().chain(cdr_callback(request, journal, now)).collect()
+/// The callbacks that became due between two states of a call: the user data's own, the tenant's call
+/// record, and those of this event that somebody asked for.
+pub fn owed(request: &CallRequest, (before, after): (&Journal, &Journal), now: Timestamp) -> Vec<Callback> {
+    let has_ended = is_ended(after) && !is_ended(before);
+    let has_cleared = after.has_cleared() && !before.has_cleared();
+    let userdata = has_ended.then(|| userdata_callback(request, after, now)).flatten();
+    let cdr = has_cleared.then(|| cdr_callback(request, after, now)).flatten();
+    userdata.into_iter().chain(cdr).collect()
+}
+
+/// The callback for an event, where it was asked for: the same words, under the same id.
+pub fn event_callback(request: &CallRequest, event: &CallEvent) -> Option<Callback> {
+    let plan = request.report.events.as_ref().filter(|plan| plan.events.contains(&event.kind))?;
+    Some(Callback {
+        id: event.id.clone(),
+        call: event.call,
+        tenant: event.tenant.clone(),
+        kind: event.kind.as_str().to_owned(),
+        url: plan.url.clone(),
+        content_type: "application/json".to_owned(),
+        body: event.body.clone(),
+        created_at: event.at,
+    })
 }
 
 /// The longest body that any callback of this call can have, in bytes; see [`MAX_BODY`].
 pub fn worst_case_size(request: &CallRequest) -> usize {
-    let journal = widest(request.accepted_at);
-    at_end(request, &journal, request.accepted_at).iter().map(|callback| callback.body.len()).max().unwrap_or(0)
+    let (journal, now) = (widest(request), request.accepted_at);
+    let callbacks = [userdata_callback(request, &journal, now), cdr_callback(request, &journal, now)];
+    let bodies = callbacks.into_iter().flatten().map(|callback| callback.body.len());
+    let events = request.report.events.iter().filter_map(|_| event::widest_body(request, &journal));
+    bodies.chain(events.map(|body| body.len())).max().unwrap_or(0)
 }
 
 /// An end in which everything that is told is as long as it can be.
-fn widest(accepted_at: Timestamp) -> Journal {
+fn widest(request: &CallRequest) -> Journal {
+    let accepted_at = request.accepted_at;
     let connected = accepted_at + Duration::from_secs(10_000);
     let at = connected + Duration::from_secs(10_000);
     let times = Times {
@@ -50,14 +78,34 @@ fn widest(accepted_at: Timestamp) -> Journal {
         a: leg,
         b: leg,
         recording: Recording::Kept,
-        sequence: 0,
+        wrap_up: request.queue.as_ref().map(widest_wrap_up),
+        sequence: u32::MAX,
     }
+}
+
+/// As many codes as can be chosen, each as long as the longest, and as many notes of the longest characters.
+fn widest_wrap_up(queue: &QueuePlan) -> WrapUp {
+    let longest = |part: fn(&TransactionCode) -> &String| {
+        let encoded = |text: &&String| form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        queue.codes.iter().map(part).max_by_key(encoded).cloned().unwrap_or_default()
+    };
+    let code = TransactionCode {
+        list: longest(|code| &code.list),
+        short: longest(|code| &code.short),
+        description: longest(|code| &code.description),
+    };
+    let codes = vec![code; queue.codes.len().min(WrapUp::MOST_CODES)];
+    WrapUp { codes, notes: "\u{10ffff}".repeat(WrapUp::LONGEST_NOTES) }
+}
+
+fn is_ended(journal: &Journal) -> bool {
+    matches!(journal.phase, Phase::Ended { .. })
 }
 
 /// What the client asked to hear: its own words, filled in.
 fn userdata_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Option<Callback> {
     let template = request.report.callback_url.as_ref()?;
-    let tokens = Tokens::new(request, journal, now, None);
+    let tokens = Tokens::new(request, journal, now);
     let userdata = request.report.userdata.clone().unwrap_or_default();
     let outcome = Outcome::of(&userdata);
     let body = form_urlencoded::Serializer::new(String::new())

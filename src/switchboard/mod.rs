@@ -204,7 +204,7 @@ impl Switchboard {
     pub fn awaits_channels(&self) -> bool {
         self.calls.values().any(|call| match call.journal().phase {
             Phase::CallingAgent { line, .. } | Phase::CallingTarget { line, .. } => line == Line::Created,
-            Phase::Talking { .. } | Phase::Clearing { .. } | Phase::Ended { .. } => false,
+            Phase::Talking { .. } | Phase::Clearing { .. } | Phase::WrappingUp { .. } | Phase::Ended { .. } => false,
         })
     }
 
@@ -236,7 +236,7 @@ impl Switchboard {
 
     fn tell(&mut self, now: Timestamp, id: CallId, event: &Event, step: &mut Step) {
         let Some(mut call) = self.take(id) else { return };
-        let before = *call.journal();
+        let before = call.journal().clone();
         let commands = call.on_event(now, event);
         if *call.journal() != before {
             step.record(now, &call, &before, (event, commands));

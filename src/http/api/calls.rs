@@ -77,11 +77,11 @@ pub(in crate::http) async fn recording(
     let id = call.request.id;
     match call.journal.recording {
         Recording::None | Recording::Failed => return Err(ApiError::NotFound),
-        Recording::Running if !call.journal.is_over() => {
+        Recording::Running if !call.journal.has_cleared() => {
             return Err(ApiError::Conflict("the call is still being recorded".to_owned()));
         }
         // A recording is complete only once its bridge is gone, after the call: then Asterisk knows.
-        Recording::Running | Recording::Kept => {}
+        Recording::Running | Recording::Kept | Recording::Unknown => {}
     }
     let audio = shared.ports.recordings.fetch(id).await.map_err(|why| match why {
         NoAudio::NotFound => ApiError::NotFound,

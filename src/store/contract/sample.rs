@@ -42,7 +42,8 @@ pub(crate) fn calling() -> Phase {
 /// A journal in this phase, after so many entries.
 pub(crate) fn journal(phase: Phase, sequence: u32) -> Journal {
     let leg = LegRecord::default();
-    Journal { phase, times: Times::default(), a: leg, b: leg, recording: Recording::None, sequence }
+    let (recording, wrap_up) = (Recording::None, None);
+    Journal { phase, times: Times::default(), a: leg, b: leg, recording, wrap_up, sequence }
 }
 
 /// The entry of this number.
