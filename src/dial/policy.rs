@@ -5,6 +5,7 @@
 //! states), stops at the first reason to refuse, and leaves nothing to be decided later: what comes
 //! out needs no directory any more.
 
+mod cap;
 mod end;
 mod given;
 mod shown;
@@ -27,6 +28,7 @@ use end::{End, Origin, Reach};
 use given::Given;
 use shown::Shown;
 
+pub use cap::{Exceeded, Limit};
 pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.

@@ -35,15 +35,17 @@ pub(super) enum Refused {
     /// The extension is blocked.
     Blocked,
     /// The agent has as many calls as allowed.
-    AgentBusy,
+    AgentActive,
+    /// The idempotency key of another request.
+    KeyReused,
     /// Too many requests.
     TooMany,
     /// Asterisk or the store is away, or there is too much to do.
     Unavailable,
 }
 
-const KINDS: [&str; 8] =
-    ["invalid", "forbidden", "unknown", "offline", "blocked", "agent_busy", "too_many", "unavailable"];
+const KINDS: [&str; 9] =
+    ["invalid", "forbidden", "unknown", "offline", "blocked", "agent_active", "key_reused", "too_many", "unavailable"];
 
 /// Answers and refusals, counted.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::call::{CallId, CallRequest};
 use crate::dial::number::Party;
-use crate::dial::policy::{Admission, Click, Context, Phone, Refusal, admit, resolve_phone};
+use crate::dial::policy::{Admission, Click, Context, Exceeded, Limit, Phone, Refusal, admit, resolve_phone};
 use crate::directory::Scope;
 use crate::engine::{Receipt, Termination, Unavailable};
 use crate::http::Shared;
@@ -24,6 +24,8 @@ const WITHOUT_PBX: Duration = Duration::from_secs(2);
 /// How long an order may wait for its answer at all: with a slow body before it (10 s) still less than
 /// a whole request may take (20 s).
 const PATIENCE: Duration = Duration::from_secs(8);
+/// What is said of an idempotency key that was used for another order.
+pub(super) const KEY_REUSED: &str = "This Idempotency-Key was used for another request";
 /// How long a refusal may wait for its line in the audit.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -34,8 +36,10 @@ pub(super) enum Declined {
     Refused(Refusal),
     /// Too many wrong login codes.
     TooMany(TooMany),
-    /// The agent has as many calls as allowed.
-    AgentBusy,
+    /// Beyond a limit on calls; worth trying again after so many seconds.
+    Limited { limit: Limit, message: String, seconds: u64 },
+    /// The idempotency key of an order that asked for something else.
+    KeyReused,
     /// There is nothing to end.
     NoActiveCall,
     /// Not now.
@@ -51,7 +55,8 @@ impl Declined {
             Self::Refused(Refusal::Offline(_)) => Refused::Offline,
             Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
             Self::TooMany(_) => Refused::TooMany,
-            Self::AgentBusy => Refused::AgentBusy,
+            Self::Limited { limit: Limit::AgentActive, .. } => Refused::AgentActive,
+            Self::KeyReused => Refused::KeyReused,
             Self::Unavailable(_) => Refused::Unavailable,
             Self::NoActiveCall => return None,
         })
@@ -62,10 +67,18 @@ impl Declined {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
             Self::TooMany(_) => "too many wrong login codes".to_owned(),
-            Self::AgentBusy => "the agent is in a call already".to_owned(),
+            Self::Limited { message, .. } => message.clone(),
+            Self::KeyReused => KEY_REUSED.to_owned(),
             Self::NoActiveCall => "there is nothing to end".to_owned(),
             Self::Unavailable(why) => why.to_string(),
         }
+    }
+}
+
+impl From<Exceeded> for Declined {
+    fn from(exceeded: Exceeded) -> Self {
+        let Exceeded { limit, retry_after, .. } = exceeded;
+        Self::Limited { limit, message: exceeded.to_string(), seconds: TooMany { retry_after }.seconds() }
     }
 }
 
@@ -81,9 +94,18 @@ impl From<Unavailable> for Declined {
     }
 }
 
+/// What a click came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// The call.
+    pub(super) call: CallId,
+    /// Whether this click placed it; or else the same click, or the same idempotency key, had before.
+    pub(super) is_new: bool,
+}
+
 /// Places a call; answers with its id once it is durably stored, or with that of the call that the
 /// same click placed a moment ago.
-pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
+pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed, Declined> {
     let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
     let Err(declined) = &placed else { return placed };
@@ -124,10 +146,10 @@ async fn note_refused(shared: &Shared, caller: &Caller, action: String) {
     }
 }
 
-async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId, Declined> {
+async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed, Declined> {
     let ports = &shared.ports;
     login_code_guarded(shared, caller, &click.phone)?;
-    let admission = judged(shared, caller, &click)?;
+    let admission = judge(shared, caller, &click)?;
     if !(ports.ari.borrow().is_up() && ports.ami.borrow().is_up()) {
         return Err(Unavailable::PbxAway.into());
     }
@@ -135,17 +157,19 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<CallId,
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
             tracing::debug!(call.id = %call, "accepted");
-            Ok(call)
+            Ok(Placed { call, is_new: true })
         }
         Receipt::Duplicate(first) => {
             tracing::debug!(call.id = %first, call.duplicate = %id, "the same click again");
-            Ok(first)
+            Ok(Placed { call: first, is_new: false })
         }
-        Receipt::AgentBusy(_) => Err(Declined::AgentBusy),
+        Receipt::KeyReused => Err(Declined::KeyReused),
+        Receipt::TooMany(exceeded) => Err(exceeded.into()),
     }
 }
 
-fn judged(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+/// What a click would be, and whether it may be; nothing is placed. For a dry run, too.
+pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
     let ports = &shared.ports;
     let devices = ports.devices.borrow().clone();
     let context = Context {

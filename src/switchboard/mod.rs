@@ -20,10 +20,13 @@ pub use step::{Milestone, Step};
 
 use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase};
 use crate::dial::number::Party;
-use crate::dial::policy::Admission;
+use crate::dial::policy::{Admission, Exceeded, Limit};
 use crate::ledger::{AuditLine, Snapshot};
 use crate::link::{Census, Notice};
 use crate::timestamp::Timestamp;
+
+/// When it is worth trying again while somebody is in a call.
+const RETRY_ACTIVE: Duration = Duration::from_secs(5);
 
 /// What became of a click that reached the switchboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,10 @@ pub enum Receipt {
     Accepted(CallId),
     /// The same click as a moment ago: the first one's call.
     Duplicate(CallId),
-    /// The agent already has as many calls as allowed; one of them.
-    AgentBusy(CallId),
+    /// The key of an order that asked for something else.
+    KeyReused,
+    /// Beyond a limit.
+    TooMany(Exceeded),
 }
 
 /// Which calls a request wants ended.
@@ -145,8 +150,9 @@ impl Switchboard {
         if let Some((first, _)) = self.clicks.get(&key) {
             return Receipt::Duplicate(*first);
         }
-        if let Some(other) = self.agent_is_busy(&request, agent_active_limit) {
-            return Receipt::AgentBusy(other);
+        if self.agent_is_busy(&request, agent_active_limit) {
+            let (limit, retry_after) = (Limit::AgentActive, RETRY_ACTIVE);
+            return Receipt::TooMany(Exceeded { limit, most: agent_active_limit, retry_after });
         }
         let id = request.id;
         step.audit.extend(audit.into_iter().map(|action| AuditLine {
@@ -221,17 +227,11 @@ impl Switchboard {
         step.callbacks.retain(|callback| callback.call != id);
     }
 
-    fn agent_is_busy(&self, request: &CallRequest, limit: u32) -> Option<CallId> {
+    fn agent_is_busy(&self, request: &CallRequest, most: u32) -> bool {
         let agent = &request.a.party;
-        if !matches!(agent, Party::Extension(_)) {
-            return None;
-        }
-        let mut active = self
-            .calls
-            .values()
-            .filter(|call| call.request().tenant == request.tenant && call.request().a.party == *agent)
-            .map(|call| call.request().id);
-        active.nth(usize::try_from(limit.saturating_sub(1)).unwrap_or(usize::MAX))
+        let is_theirs = |call: &&Call| call.request().tenant == request.tenant && call.request().a.party == *agent;
+        let active = || self.calls.values().filter(is_theirs).count();
+        matches!(agent, Party::Extension(_)) && active() >= usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     fn tell(&mut self, now: Timestamp, id: CallId, event: &Event, step: &mut Step) {

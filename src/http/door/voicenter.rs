@@ -94,7 +94,7 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {
     // A click that is placed carries them among its warnings, which are logged with it.
     let (unknown, is_click) = (ask.unknown, matches!(ask.order, Ok(Order::Call(_))));
     let outcome = match ask.order {
-        Ok(Order::Call(click)) => order::place(shared, &caller, *click).await,
+        Ok(Order::Call(click)) => order::place(shared, &caller, *click).await.map(|placed| placed.call),
         Ok(Order::Terminate(phone)) => order::terminate(shared, &caller, &phone).await,
         Err(refusal) => Err(Declined::Refused(refusal)),
     };
@@ -109,7 +109,10 @@ fn declined(why: Declined) -> Reply {
     match why {
         Declined::Refused(refusal) => refused(&refusal),
         Declined::TooMany(too_many) => refused_for_now(too_many),
-        Declined::AgentBusy => Reply::refused(ErrorCode::ApplicationError, "The agent is in a call already"),
+        Declined::Limited { message, seconds, .. } => {
+            Reply { retry_after: Some(seconds), ..Reply::refused(ErrorCode::ApplicationError, message) }
+        }
+        Declined::KeyReused => Reply::refused(ErrorCode::InvalidParameters, order::KEY_REUSED),
         Declined::NoActiveCall => Reply::refused(ErrorCode::ApplicationError, "No active call"),
         Declined::Unavailable(why) => Reply::refused(ErrorCode::ApplicationError, sentence(why)),
     }

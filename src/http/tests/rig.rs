@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::device::{DeviceState, Devices};
+use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
 use crate::engine::{DoorOrder, Engine, Receipt};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
@@ -28,6 +29,7 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
+const BUSY: Exceeded = Exceeded { limit: Limit::AgentActive, most: 1, retry_after: Duration::from_millis(4_100) };
 
 /// An answer, read whole.
 pub(super) struct Answer {
@@ -73,6 +75,7 @@ pub(super) enum EngineDoes {
     Accept,
     SayDuplicate,
     SayAgentBusy,
+    SayKeyReused,
     Nothing,
 }
 
@@ -193,7 +196,8 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
                 let receipt = match does {
                     EngineDoes::Accept => Receipt::Accepted(admission.request.id),
                     EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
-                    EngineDoes::SayAgentBusy => Receipt::AgentBusy(FIRST),
+                    EngineDoes::SayAgentBusy => Receipt::TooMany(BUSY),
+                    EngineDoes::SayKeyReused => Receipt::KeyReused,
                     EngineDoes::Nothing => {
                         unanswered.push(reply);
                         continue;

@@ -108,8 +108,15 @@ async fn the_same_click_again_gets_the_first_calls_id() {
 
 #[tokio::test]
 async fn an_agent_in_a_call_is_an_application_error() {
-    let rig = Rig::with(EngineDoes::SayAgentBusy);
-    assert_eq!(rig.click(CLICK).await.verdict(), (2, "The agent is in a call already".to_owned()));
+    let answer = Rig::with(EngineDoes::SayAgentBusy).click(CLICK).await;
+    assert_eq!(answer.verdict(), (2, "The agent is in a call already".to_owned()));
+    assert_eq!((answer.status, answer.headers["retry-after"].to_str().unwrap()), (StatusCode::OK, "5"));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_of_another_request_is_an_invalid_parameter() {
+    let answer = Rig::with(EngineDoes::SayKeyReused).click(CLICK).await;
+    assert_eq!(answer.verdict(), (1, "This Idempotency-Key was used for another request".to_owned()));
 }
 
 #[tokio::test]

@@ -57,7 +57,8 @@ fn the_same_click_within_the_window_is_the_same_call() {
     assert_eq!(first, Receipt::Accepted(CallId::from_bits(1)));
     assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
     let later = board.submit(at(5_000), admission(3, "101", at(5_000)), &mut step);
-    assert_eq!(later, Receipt::AgentBusy(CallId::from_bits(1)));
+    let busy = Exceeded { limit: Limit::AgentActive, most: 1, retry_after: Duration::from_secs(5) };
+    assert_eq!(later, Receipt::TooMany(busy));
     assert_eq!(board.len(), 1);
 }
 
