@@ -39,6 +39,8 @@ pub use event::{Cause, DialEnd, Event, Gone, LineEvent, RecordingEvent};
 pub use id::{CallId, NotACallId};
 pub use request::{AgentRef, CallRequest, Idempotency, Identity, Leg, LegPlan, ReportPlan};
 pub use state::{Journal, LegRecord, LegStatus, Line, Phase, Recording, Times, Verdict};
+#[cfg(test)]
+pub(crate) use wrapup::tests as wrapup_tests;
 pub use wrapup::{QueuePlan, TransactionCode, WrapUp, WrapUpError};
 
 use crate::timestamp::Timestamp;

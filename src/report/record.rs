@@ -232,6 +232,7 @@ const fn phase(phase: &Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::wrapup_tests;
     use crate::report::fixture::{connected, missed, order};
 
     #[test]
@@ -241,7 +242,11 @@ mod tests {
         request.report.ext_transaction_data = Some(crate::report::userdata::UserData {
             pairs: vec![pair("extRecordId", "7"), pair("extRecordType", "Lead"), pair("extRecordId", "8")],
         });
-        let record = CallRecord::new(&request, &connected(1_700_000_000_000, 1_700_000_005_250));
+        let queue = wrapup_tests::queue();
+        let mut journal = connected(1_700_000_000_000, 1_700_000_005_250);
+        journal.wrap_up = queue.read(&[("Outcome", "sold")], "two pieces").ok();
+        request.queue = Some(queue);
+        let record = CallRecord::new(&request, &journal);
         insta::assert_snapshot!(serde_json::to_string_pretty(&record).unwrap(), @r#"
         {
           "id": "0190aa00000070008000000000000001",
@@ -249,6 +254,8 @@ mod tests {
           "phase": "ended",
           "end_reason": "normal",
           "end_by": "target",
+          "credential": "demo-code",
+          "door": "voicenter",
           "agent": {
             "extension": "101",
             "email": "alice@demo.example",
@@ -257,6 +264,7 @@ mod tests {
           "phone": "101",
           "target": "+12125550101",
           "caller_id": "12125550100",
+          "queue_id": 7,
           "legs": [
             {
               "leg": "a",
@@ -287,7 +295,18 @@ mod tests {
             "talk": 5,
             "total": 15
           },
+          "wrap_up": {
+            "codes": [
+              {
+                "list": "Outcome",
+                "short": "sold",
+                "description": "Sold"
+              }
+            ],
+            "notes": "two pieces"
+          },
           "recording_url": "https://calls.example/v1/calls/0190aa00000070008000000000000001/recording",
+          "diagnostics_url": "https://calls.example/v1/calls/0190aa00000070008000000000000001/events",
           "vars": {
             "lead": "7 & \"8\""
           },
@@ -319,9 +338,13 @@ mod tests {
     #[test]
     fn a_recording_has_a_url_once_both_talk_and_while_it_may_exist() {
         let (request, mut journal) = (order(), connected(0, 1));
-        for (recording, there) in
-            [(Recording::Kept, true), (Recording::Running, true), (Recording::Unknown, true), (Recording::Failed, false), (Recording::None, false)]
-        {
+        for (recording, there) in [
+            (Recording::Kept, true),
+            (Recording::Running, true),
+            (Recording::Unknown, true),
+            (Recording::Failed, false),
+            (Recording::None, false),
+        ] {
             journal.recording = recording;
             assert_eq!(recording_url(&request, &journal).is_some(), there, "{recording:?}");
         }

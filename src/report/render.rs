@@ -184,11 +184,20 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::call::Call;
     use crate::report::fixture::{connected, missed, order};
     use crate::report::userdata::{parse, parse_printed};
 
     const THEN: i64 = 1_700_000_000_000;
+
+    /// What is owed at the end of a call that had no wrap-up.
+    fn at_end(request: &CallRequest, journal: &Journal) -> Vec<Callback> {
+        let call = Call::new(Arc::new(request.clone()));
+        owed(request, (call.journal(), journal), Timestamp::from_millis(THEN))
+    }
 
     fn order_with(userdata: &str) -> CallRequest {
         let mut request = order();
@@ -204,14 +213,14 @@ mod tests {
 
     #[test]
     fn a_call_without_a_url_owes_nothing() {
-        assert_eq!(at_end(&order(), &missed(THEN), Timestamp::from_millis(THEN)), []);
+        assert_eq!(at_end(&order(), &missed(THEN)), []);
     }
 
     #[test]
     fn user_data_comes_back_filled_in() {
         let request =
             order_with("[key|12][status|$call_status$: $end_reason$][ctl_callbackUrl|http://h/cb?id=$call_id$]");
-        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &missed(THEN));
         let [callback] = callbacks.as_slice() else { panic!("{callbacks:?}") };
         assert_eq!(callback.id, "msg_0190aa00000070008000000000000001_userdata");
         assert_eq!(callback.url, "http://h/cb?id=0190aa00000070008000000000000001");
@@ -229,7 +238,7 @@ mod tests {
     fn what_a_token_stands_for_cannot_create_a_pair() {
         let mut request = order_with("[who|$agent$][ctl_callbackUrl|http://h/]");
         request.agent.as_mut().unwrap().email = "x][ctl_newRecordId|1".to_owned();
-        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &missed(THEN));
         let read = parse_printed(&form(&callbacks[0].body)[0].1).unwrap();
         assert_eq!(read.pairs[0].1, "x][ctl_newRecordId|1");
         assert_eq!(read.pairs.len(), 2);
@@ -244,7 +253,7 @@ mod tests {
             ("[ctl_intType|sfdc]", "IGNORE"),
         ] {
             let request = order_with(&format!("{system}[ctl_callbackUrl|http://h/]"));
-            let fields = form(&at_end(&request, &missed(THEN), Timestamp::from_millis(THEN))[0].body);
+            let fields = form(&at_end(&request, &missed(THEN))[0].body);
             assert_eq!(fields[1].1, code, "{system}");
             assert_eq!(fields[2].1.is_empty(), code == "IGNORE", "{system}");
         }
@@ -254,7 +263,7 @@ mod tests {
     fn the_call_record_goes_to_the_tenants_url() {
         let mut request = order_with("[ctl_callbackUrl|http://h/]");
         request.report.cdr_url = Some("https://crm.example/cdr?x=$call_id$".to_owned());
-        let callbacks = at_end(&request, &connected(THEN, THEN + 5000), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &connected(THEN, THEN + 5000));
         let kinds: Vec<_> = callbacks.iter().map(|callback| callback.kind.as_str()).collect();
         assert_eq!(kinds, ["userdata", "cdr"]);
         assert_eq!(callbacks[1].id, "msg_0190aa00000070008000000000000001_cdr");
@@ -271,7 +280,7 @@ mod tests {
         request.report.cdr_url = Some("http://h/".to_owned());
         let worst = worst_case_size(&request);
         for journal in [missed(THEN), connected(THEN, THEN + 14_400_000)] {
-            for callback in at_end(&request, &journal, Timestamp::from_millis(THEN)) {
+            for callback in at_end(&request, &journal) {
                 assert!(callback.body.len() <= worst, "{}", callback.body);
             }
         }

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
-    endpoint,
+    Attempt, AuditLine, Batch, CallEvent, Due, Entry, EventFilter, OutboxStats, Room, Settlement, Snapshot, Store,
+    StoreError, TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -177,6 +177,12 @@ impl Store for Outbox {
     }
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
         Ok(OutboxStats::default())
+    }
+    async fn events_after(&self, _: &EventFilter, _: u64, _: u32) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
     async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
         Ok(Vec::new())

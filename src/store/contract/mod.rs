@@ -4,10 +4,12 @@
 //! store brings a rig and one line.
 
 mod calls;
+mod events;
 mod outbox;
 pub(crate) mod sample;
 
 pub(crate) use calls::*;
+pub(crate) use events::*;
 pub(crate) use outbox::*;
 
 use std::ops::Deref;
@@ -67,6 +69,10 @@ macro_rules! contract {
             what_was_written_is_there_after_a_restart
             tenants_are_replaced_and_kept_apart
             a_ping_is_answered
+            events_are_read_in_the_order_in_which_they_were_written
+            an_event_told_twice_is_there_once
+            events_are_those_of_a_tenant_or_of_an_agent
+            events_can_be_read_on_from_any_number_a_few_at_a_time
             a_claim_is_held_until_its_lease_is_over
             rows_of_one_call_to_one_endpoint_go_out_in_order
             a_receiver_that_is_away_does_not_hold_back_another_of_the_same_call

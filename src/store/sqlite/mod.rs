@@ -10,6 +10,7 @@
 
 mod calls;
 mod error;
+mod events;
 mod open;
 mod outbox;
 mod tenants;
@@ -30,7 +31,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, Due, Entry, EventFilter, OutboxStats, Room, Settlement, Snapshot, Store,
+    StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -79,6 +81,7 @@ impl Store for SqliteStore {
             calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
             ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
             callbacks: batch.callbacks.clone(),
+            events: batch.events.clone(),
             audit: batch.audit.clone(),
         };
         self.write(op).await.map(drop)
@@ -98,6 +101,19 @@ impl Store for SqliteStore {
 
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
         calls::ledger(&self.readers, id).await
+    }
+
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        events::after(&self.readers, filter, after, limit).await
+    }
+
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        events::newest(&self.readers).await
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError> {

@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{calls, outbox, tenants};
+use super::{calls, events, outbox, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, Due, Room, Settlement, StoreError, TenantDocument};
+use crate::store::{Attempt, AuditLine, CallEvent, Due, Room, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -21,11 +21,29 @@ const GROUP: usize = 256;
 /// One write.
 #[derive(Debug)]
 pub(super) enum Op {
-    Commit { calls: Vec<calls::CallRow>, ledger: Vec<calls::EntryRow>, callbacks: Vec<Callback>, audit: Vec<AuditLine> },
-    Claim { now: Timestamp, until: Timestamp, room: Room },
-    Settle { id: String, attempt: Attempt, settlement: Settlement },
+    Commit {
+        calls: Vec<calls::CallRow>,
+        ledger: Vec<calls::EntryRow>,
+        callbacks: Vec<Callback>,
+        events: Vec<CallEvent>,
+        audit: Vec<AuditLine>,
+    },
+    Claim {
+        now: Timestamp,
+        until: Timestamp,
+        room: Room,
+    },
+    Settle {
+        id: String,
+        attempt: Attempt,
+        settlement: Settlement,
+    },
     Release(Vec<String>),
-    PutTenants { documents: Vec<TenantDocument>, audit: Vec<AuditLine>, at: Timestamp },
+    PutTenants {
+        documents: Vec<TenantDocument>,
+        audit: Vec<AuditLine>,
+        at: Timestamp,
+    },
     Ping(Timestamp),
 }
 
@@ -160,10 +178,11 @@ impl Writer {
 
 async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, StoreError> {
     match op {
-        Op::Commit { calls, ledger, callbacks, audit } => {
+        Op::Commit { calls, ledger, callbacks, events, audit } => {
             calls::put(connection, calls).await?;
             calls::append(connection, ledger).await?;
             outbox::put(connection, callbacks).await?;
+            events::put(connection, events).await?;
             tenants::note(connection, audit).await?;
         }
         Op::Claim { now, until, room } => {
