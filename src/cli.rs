@@ -5,8 +5,9 @@
 //! composition root knows them.
 
 mod check;
+mod client;
 mod directory;
-mod socket;
+mod wire;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use futures_util::future::BoxFuture;
 
+use self::client::Client;
+use crate::config::client::{Named, Usual, Way};
 use crate::config::{AmiConfig, AriConfig, Config, REFERENCE, Source};
 use crate::telemetry::Telemetry;
 
@@ -134,11 +137,30 @@ struct Settings {
     config: Option<PathBuf>,
 }
 
+/// Which daemon, and whose things there.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Which daemon")]
 struct Daemon {
-    /// Admin socket of the running daemon
-    #[arg(long, value_name = "PATH", env = "DIALBRIDGE_SOCKET", default_value = "/run/dialbridge/dialbridge.sock")]
-    socket: PathBuf,
+    /// Its admin socket; without it `$DIALBRIDGE_SOCKET`, then `/run/dialbridge/dialbridge.sock`
+    #[arg(long, value_name = "PATH", global = true, conflicts_with_all = ["client", "url"])]
+    socket: Option<PathBuf>,
+    /// A file of mode 0600 with `url` and `token`
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "url")]
+    client: Option<PathBuf>,
+    /// Its address, with the token of `$DIALBRIDGE_TOKEN`; without it `$DIALBRIDGE_URL`
+    #[arg(long, value_name = "URL", global = true)]
+    url: Option<String>,
+    /// The tenant, where the admin socket serves several
+    #[arg(long, value_name = "ID", global = true)]
+    tenant: Option<String>,
+}
+
+impl Daemon {
+    fn client(self, usual: Usual) -> Result<Client, Outcome> {
+        let named = Named { socket: self.socket, client: self.client, url: self.url };
+        let way = Way::find(named, usual).map_err(|why| Outcome::failed(Exit::Configuration, why.to_string()))?;
+        Ok(Client::new(way, self.tenant))
+    }
 }
 
 /// Reads the command line and does what it says.
@@ -160,7 +182,10 @@ async fn run(program: Program, command: Command) -> Outcome {
             check::run(program, &Source::new(settings.config), tolerance).await
         }
         Command::Config => Outcome::done(REFERENCE),
-        Command::Directory { daemon, command } => directory::run(&daemon.socket, command).await,
+        Command::Directory { daemon, command } => match daemon.client(Usual::Socket) {
+            Ok(client) => directory::run(&client, command).await,
+            Err(outcome) => outcome,
+        },
     }
 }
 
@@ -228,8 +253,6 @@ mod tests {
     #[test]
     fn the_socket_of_the_command_line_is_the_daemon_s_default() {
         let defaults: toml::Table = toml::from_str(REFERENCE).unwrap();
-        let parsed = CommandLine::try_parse_from(["dialbridge", "directory", "export"]).unwrap();
-        let Command::Directory { daemon, .. } = parsed.command else { panic!("{parsed:?}") };
-        assert_eq!(defaults["admin"]["socket"].as_str(), daemon.socket.to_str());
+        assert_eq!(defaults["admin"]["socket"].as_str(), Some(crate::config::client::SOCKET));
     }
 }

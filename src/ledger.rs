@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::call::{CallId, CallRequest, Command, Event, Journal};
+use std::time::Duration;
+
+use crate::call::{CallId, CallRequest, Command, EndReason, Event, Idempotency, Journal};
 use crate::report::Callback;
 use crate::report::event::EventKind;
 use crate::timestamp::Timestamp;
@@ -18,6 +20,34 @@ pub struct Snapshot {
     pub request: Arc<CallRequest>,
     /// All that changes.
     pub journal: Journal,
+}
+
+impl Snapshot {
+    /// Whether nothing of it ever rang, because it could not be placed: the same click is a new one.
+    pub fn was_abandoned(&self) -> bool {
+        let was_lost = self.journal.verdict().is_some_and(|verdict| verdict.reason == EndReason::PbxLost);
+        was_lost && self.journal.times.a_ringing.is_none()
+    }
+}
+
+/// An idempotency key, and the call that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Whose.
+    pub tenant: String,
+    /// Under which credential.
+    pub credential: String,
+    /// The key, and what was asked for under it.
+    pub idempotency: Idempotency,
+    /// The call.
+    pub call: CallId,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl Mark {
+    /// How long a key stands for its call.
+    pub const LIFE: Duration = Duration::from_hours(24);
 }
 
 /// One line of the ledger: what happened to a call, and what it wanted done.
@@ -78,6 +108,8 @@ pub struct Batch {
     pub callbacks: Vec<Callback>,
     /// What is told of calls.
     pub events: Vec<CallEvent>,
+    /// Idempotency keys, and what they stand for.
+    pub marks: Vec<Mark>,
     /// What the audit must know.
     pub audit: Vec<AuditLine>,
 }
@@ -85,7 +117,8 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { snapshots, ledger, callbacks, events, audit } = self;
-        snapshots.is_empty() && ledger.is_empty() && callbacks.is_empty() && events.is_empty() && audit.is_empty()
+        let Self { snapshots, ledger, callbacks, events, marks, audit } = self;
+        let is_told = !callbacks.is_empty() || !events.is_empty();
+        snapshots.is_empty() && ledger.is_empty() && !is_told && marks.is_empty() && audit.is_empty()
     }
 }

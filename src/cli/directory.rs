@@ -6,12 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use clap::Subcommand;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::socket::{self, Ask};
+use super::client::{Answer, Ask, Client};
 use super::{Exit, Outcome};
 use crate::directory::file::DirectoryFile;
 use crate::directory::{self, Tenant};
@@ -39,7 +38,7 @@ pub(super) enum Command {
 
 /// What the daemon answers to a file. Its warnings are about the text that was sent, not about the file.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct Applied {
     changes: Vec<String>,
     applied: bool,
 }
@@ -51,26 +50,26 @@ struct Settled {
 }
 
 /// Does what the command says.
-pub(super) async fn run(socket: &Path, command: Command) -> Outcome {
+pub(super) async fn run(client: &Client, command: Command) -> Outcome {
     match command {
-        Command::Export => match socket::ask(socket, order(Method::GET, "/v1/directory", String::new())).await {
-            Ok(text) => Outcome::done(String::from_utf8_lossy(&text)),
+        Command::Export => match client.ask(Ask::get("/v1/directory")).await {
+            Ok(answer) => Outcome::done(answer.text()),
             Err(outcome) => outcome,
         },
         Command::Sample => Outcome::done(directory::file::SAMPLE),
         Command::Apply { file, dry_run } => {
-            send(socket, &file, (Method::PUT, &format!("/v1/directory?dry_run={dry_run}"))).await
+            send(client, &file, Ask::new(Method::PUT, "/v1/directory").query("dry_run", Some(dry_run))).await
         }
-        Command::Check { file } => send(socket, &file, (Method::POST, "/v1/directory/check")).await,
+        Command::Check { file } => send(client, &file, Ask::post("/v1/directory/check")).await,
     }
 }
 
-async fn send(socket: &Path, file: &Path, (method, path): (Method, &str)) -> Outcome {
+async fn send(client: &Client, file: &Path, ask: Ask) -> Outcome {
     let (text, warnings) = match settled(file) {
         Ok(settled) => settled,
         Err(error) => return Outcome::failed(Exit::Failed, format!("{}: {error:#}", file.display())),
     };
-    match socket::ask(socket, order(method, path, text)).await {
+    match client.ask(ask.text("application/toml", text)).await {
         Ok(answer) => told(&answer, &warnings),
         Err(outcome) => outcome,
     }
@@ -81,13 +80,10 @@ fn settled(file: &Path) -> anyhow::Result<(String, Vec<String>)> {
     Ok((toml::to_string(&Settled { tenant: tenants })?, warnings))
 }
 
-fn order(method: Method, path: &str, body: String) -> Ask {
-    Ask { method, path: path.to_owned(), body }
-}
-
-fn told(answer: &Bytes, warnings: &[String]) -> Outcome {
-    let Ok(answer) = serde_json::from_slice::<Answer>(answer) else {
-        return Outcome::failed(Exit::Failed, "the daemon's answer cannot be read; is it of another version?");
+fn told(answer: &Answer, warnings: &[String]) -> Outcome {
+    let answer = match answer.json::<Applied>() {
+        Ok(answer) => answer,
+        Err(outcome) => return outcome,
     };
     let count = match answer.changes.len() {
         1 => "1 change".to_owned(),
@@ -117,6 +113,7 @@ mod tests {
     use tokio::net::UnixListener;
 
     use super::*;
+    use crate::config::client::Way;
 
     async fn apply(Query(query): Query<Value>, body: String) -> Json<Value> {
         assert!(body.contains("sha256:") && !body.contains("a-token-of-mine"), "{body}");
@@ -127,8 +124,12 @@ mod tests {
         (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "title": "Impossible", "detail": "line 1: no" })))
     }
 
+    fn at(socket: &Path) -> Client {
+        Client::new(Way::Socket(socket.to_owned()), None)
+    }
+
     /// Runs commands against a daemon that answers as ours does.
-    async fn against_a_daemon(commands: impl AsyncFnOnce(&Path, PathBuf)) {
+    async fn against_a_daemon(commands: impl AsyncFnOnce(&Client, PathBuf)) {
         let directory = tempfile::tempdir().unwrap();
         let (socket, file) = (directory.path().join("admin.sock"), directory.path().join("demo.toml"));
         let token = directory.path().join("token");
@@ -147,18 +148,19 @@ mod tests {
                 http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.unwrap();
             }
         };
+        let client = at(&socket);
         tokio::select! {
             () = daemon => {}
-            () = commands(&socket, file) => {}
+            () = commands(&client, file) => {}
         }
     }
 
     #[tokio::test]
     async fn a_file_is_applied_and_the_changes_are_told() {
-        against_a_daemon(async |socket, file| {
-            let dry = run(socket, Command::Apply { file: file.clone(), dry_run: true }).await;
+        against_a_daemon(async |client, file| {
+            let dry = run(client, Command::Apply { file: file.clone(), dry_run: true }).await;
             assert_eq!(dry, Outcome::done("demo: added\nWould be applied: 1 change.\n"));
-            let wet = run(socket, Command::Apply { file, dry_run: false }).await;
+            let wet = run(client, Command::Apply { file, dry_run: false }).await;
             assert_eq!(wet, Outcome::done("demo: added\nApplied: 1 change.\n"));
         })
         .await;
@@ -166,23 +168,23 @@ mod tests {
 
     #[tokio::test]
     async fn the_directory_is_printed_as_it_comes() {
-        against_a_daemon(async |socket, _| {
-            assert_eq!(run(socket, Command::Export).await, Outcome::done("[[tenant]]\n"));
+        against_a_daemon(async |client, _| {
+            assert_eq!(run(client, Command::Export).await, Outcome::done("[[tenant]]\n"));
         })
         .await;
     }
 
     #[tokio::test]
     async fn the_sample_needs_no_daemon() {
-        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Sample).await;
+        let outcome = run(&at(Path::new("/nowhere/admin.sock")), Command::Sample).await;
         assert_eq!(outcome, Outcome::done(include_str!("../directory/sample.toml")));
     }
 
     #[tokio::test]
     async fn a_flaw_is_told_in_the_daemon_s_words() {
-        against_a_daemon(async |socket, file| {
-            let outcome = run(socket, Command::Check { file }).await;
-            assert_eq!(outcome, Outcome::failed(Exit::Failed, "Impossible: line 1: no"));
+        against_a_daemon(async |client, file| {
+            let outcome = run(client, Command::Check { file }).await;
+            assert_eq!(outcome, Outcome::failed(Exit::Refused, "Impossible: line 1: no"));
         })
         .await;
     }
@@ -191,14 +193,14 @@ mod tests {
     async fn a_flaw_that_shows_here_is_told_without_asking() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "[[tenant]]\nid = 'demo'\nregion = 'Atlantis'\n").unwrap();
-        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Check { file: file.path().to_owned() }).await;
+        let outcome = run(&at(Path::new("/nowhere/admin.sock")), Command::Check { file: file.path().to_owned() }).await;
         assert_eq!(outcome.exit, Exit::Failed);
         assert!(outcome.complaint.contains("demo: region"), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn without_a_daemon_the_exit_code_says_so() {
-        let outcome = run(Path::new("/nowhere/admin.sock"), Command::Export).await;
+        let outcome = run(&at(Path::new("/nowhere/admin.sock")), Command::Export).await;
         assert_eq!(outcome.exit, Exit::Unreachable);
         assert!(outcome.complaint.contains("/nowhere/admin.sock"), "{outcome:?}");
     }

@@ -6,6 +6,7 @@
 //! What works but is unwise stands in [`Config::cautions`], for `dialbridge check` to say.
 
 mod caution;
+pub mod client;
 mod load;
 mod secret;
 mod section;

@@ -20,10 +20,7 @@ pub struct Source {
 impl Source {
     /// This file and this process's environment.
     pub fn new(path: Option<PathBuf>) -> Self {
-        let words = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        let ours = words.filter(|(name, _)| name.starts_with("DIALBRIDGE_") || OF_SYSTEMD.contains(&name.as_str()));
-        let env = ours.filter_map(|(name, value)| Some((name, value.into_string().ok()?))).collect();
-        Self { path, env }
+        Self { path, env: variables(|name| name.starts_with("DIALBRIDGE_") || OF_SYSTEMD.contains(&name)) }
     }
 
     /// Reads the file again.
@@ -40,4 +37,11 @@ impl Source {
     pub fn journal_stream(&self) -> Option<&str> {
         self.env.get("JOURNAL_STREAM").map(String::as_str)
     }
+}
+
+/// The variables of this process whose names are wanted; one that is not text does not count.
+pub(super) fn variables(is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    let words = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let wanted = words.filter(|(name, _)| is_wanted(name));
+    wanted.filter_map(|(name, value)| Some((name, value.into_string().ok()?))).collect()
 }

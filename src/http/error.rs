@@ -1,95 +1,182 @@
 //! The native API's refusals, as `application/problem+json` (RFC 9457).
+//!
+//! A refusal is of one [`Kind`], which decides its status and its `type`; clients may rely on both. The
+//! detail is a short sentence for people, and says which field is at fault where one is.
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use std::borrow::Cow;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::engine::Unavailable;
+use crate::http::auth::Denied;
 use crate::http::body::BodyError;
 use crate::http::limits::TooMany;
 use crate::store::StoreError;
 
-/// Why the native API did not do what it was asked to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ApiError {
+/// All kinds of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
     /// The request cannot be understood.
-    #[error("{0}")]
-    Malformed(String),
+    Malformed,
     /// No token, or a wrong one.
-    #[error("a valid bearer token is needed")]
     Unauthorized,
     /// The token may not do this.
-    #[error("this token may not do that")]
     Forbidden,
+    /// A rule of the tenant forbids it.
+    Policy,
     /// It does not exist, or belongs to somebody else.
-    #[error("there is no such thing")]
     NotFound,
     /// Not with this method.
-    #[error("this method is not allowed here")]
-    MethodNotAllowed(&'static str),
-    /// Not in the state in which it is.
-    #[error("{0}")]
-    Conflict(String),
-    /// The body has more bytes than allowed.
-    #[error("the body is too large")]
-    TooLarge,
+    MethodNotAllowed,
     /// The body did not come in time.
-    #[error("the body did not arrive in time")]
     TooSlow,
+    /// Not in the state in which it is.
+    Conflict,
+    /// It has changed since the client read it.
+    PreconditionFailed,
+    /// The body has more bytes than allowed.
+    TooLarge,
+    /// The body is of a type that is not understood here.
+    MediaType,
     /// Understood, but impossible.
-    #[error("{0}")]
-    Impossible(String),
-    /// Too many requests.
-    #[error("too many requests")]
-    TooMany(TooMany),
+    Impossible,
+    /// The `Idempotency-Key` was used for something else.
+    KeyReused,
+    /// Too many requests, or a limit is reached.
+    TooMany,
     /// Something that is needed is away.
-    #[error("{0}")]
-    Unavailable(String),
+    Unavailable,
 }
 
-#[derive(Serialize)]
-struct Problem {
+impl Kind {
+    /// The list that is documented.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation comes next"))]
+    pub(super) const ALL: [Self; 15] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::Policy,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooSlow,
+        Self::Conflict,
+        Self::PreconditionFailed,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::Impossible,
+        Self::KeyReused,
+        Self::TooMany,
+        Self::Unavailable,
+    ];
+
+    /// Status, `type` and `title`.
+    pub(super) const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (StatusCode::BAD_REQUEST, "urn:dialbridge:malformed", "Malformed request"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "urn:dialbridge:unauthorized", "Not authenticated"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "urn:dialbridge:forbidden", "Not allowed"),
+            Self::Policy => (StatusCode::FORBIDDEN, "urn:dialbridge:policy", "Against the rules"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "urn:dialbridge:not-found", "Not found"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "urn:dialbridge:method-not-allowed", "Method not allowed")
+            }
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "urn:dialbridge:too-slow", "Too slow"),
+            Self::Conflict => (StatusCode::CONFLICT, "urn:dialbridge:conflict", "Not now"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "urn:dialbridge:precondition-failed", "Changed meanwhile")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "urn:dialbridge:too-large", "Too large"),
+            Self::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "urn:dialbridge:media-type", "Unsupported media type")
+            }
+            Self::Impossible => (StatusCode::UNPROCESSABLE_ENTITY, "urn:dialbridge:impossible", "Impossible"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "urn:dialbridge:key-reused", "Key used before"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "urn:dialbridge:too-many-requests", "Too many requests"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "urn:dialbridge:unavailable", "Unavailable"),
+        }
+    }
+}
+
+/// Why the native API did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct ApiError {
+    kind: Kind,
+    field: Option<Cow<'static, str>>,
+    detail: Cow<'static, str>,
+    /// Seconds.
+    retry_after: Option<u64>,
+}
+
+/// A refusal as it is written.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Problem {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    detail: String,
+    detail: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<Cow<'static, str>>,
 }
 
 impl ApiError {
-    /// Status, and the last part of the `type` URI, which clients may rely on.
-    const fn kind(&self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "urn:dialbridge:malformed", "Malformed request"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "urn:dialbridge:unauthorized", "Not authenticated"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "urn:dialbridge:forbidden", "Not allowed"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "urn:dialbridge:not-found", "Not found"),
-            Self::MethodNotAllowed(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "urn:dialbridge:method-not-allowed", "Method not allowed")
-            }
-            Self::Conflict(_) => (StatusCode::CONFLICT, "urn:dialbridge:conflict", "Not now"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "urn:dialbridge:too-large", "Too large"),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "urn:dialbridge:too-slow", "Too slow"),
-            Self::Impossible(_) => (StatusCode::UNPROCESSABLE_ENTITY, "urn:dialbridge:impossible", "Impossible"),
-            Self::TooMany(_) => {
-                (StatusCode::TOO_MANY_REQUESTS, "urn:dialbridge:too-many-requests", "Too many requests")
-            }
-            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "urn:dialbridge:unavailable", "Unavailable"),
-        }
+    /// A refusal that no single field is to blame for.
+    pub(super) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, field: None, detail: detail.into(), retry_after: None }
+    }
+
+    /// The same, with the field at fault: its name, or its path as in `codes[1].short`.
+    pub(super) fn at(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// The same, worth trying again after so many seconds.
+    pub(super) fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// A field that cannot be understood; the detail is what its name begins, as in `must be true or false`.
+    pub(super) fn malformed(field: impl Into<Cow<'static, str>>, rest: &str) -> Self {
+        let field = field.into();
+        Self::new(Kind::Malformed, format!("{field} {rest}")).at(field)
+    }
+
+    /// It does not exist, or belongs to somebody else.
+    pub(super) fn not_found() -> Self {
+        Self::new(Kind::NotFound, "there is no such thing")
+    }
+
+    /// No token, or a wrong one.
+    pub(super) fn unauthorized() -> Self {
+        Self::new(Kind::Unauthorized, "a valid bearer token is needed")
+    }
+
+    /// The token may not do this.
+    pub(super) fn forbidden() -> Self {
+        Self::new(Kind::Forbidden, "this token may not do that")
+    }
+
+    /// As it is written.
+    pub(super) fn into_problem(self) -> Problem {
+        let (status, kind, title) = self.kind.parts();
+        Problem { r#type: kind, title, status: status.as_u16(), detail: self.detail, field: self.field }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, kind, title) = self.kind();
-        let problem = Problem { r#type: kind, title, status: status.as_u16(), detail: self.to_string() };
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let (kind, retry_after) = (self.kind, self.retry_after);
+        let body = serde_json::to_string(&self.into_problem()).unwrap_or_default();
+        let mut response = (kind.parts().0, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         let headers = response.headers_mut();
-        match self {
-            Self::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            Self::MethodNotAllowed(allow) => drop(headers.insert(ALLOW, HeaderValue::from_static(allow))),
-            Self::TooMany(too_many) => drop(headers.insert(RETRY_AFTER, HeaderValue::from(too_many.seconds()))),
-            _ => {}
+        if kind == Kind::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -97,17 +184,56 @@ impl IntoResponse for ApiError {
 
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::TooLarge,
-            BodyError::TooSlow => Self::TooSlow,
-            BodyError::Broken => Self::Malformed(error.to_string()),
+        let kind = match error {
+            BodyError::TooLarge => Kind::TooLarge,
+            BodyError::TooSlow => Kind::TooSlow,
+            BodyError::Broken => Kind::Malformed,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<TooMany> for ApiError {
+    fn from(too_many: TooMany) -> Self {
+        Self::new(Kind::TooMany, "too many requests").after(too_many.seconds())
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Wrong => Self::unauthorized(),
+            Denied::TooMany(too_many) => too_many.into(),
         }
+    }
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(why: Unavailable) -> Self {
+        Self::new(Kind::Unavailable, why.to_string()).after(1)
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "the store did not answer the API");
-        Self::Unavailable("the store is not available".to_owned())
+        Self::new(Kind::Unavailable, "the store is not available").after(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_type_of_its_own() {
+        let types: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.parts().1).collect();
+        assert_eq!(types.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_names_its_field() {
+        let problem = ApiError::malformed("limit", "must be 1 to 200").into_problem();
+        insta::assert_snapshot!(serde_json::to_string(&problem).unwrap(), @r#"{"type":"urn:dialbridge:malformed","title":"Malformed request","status":400,"detail":"limit must be 1 to 200","field":"limit"}"#);
     }
 }

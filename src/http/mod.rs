@@ -15,6 +15,7 @@ mod crowd;
 mod door;
 mod error;
 mod guard;
+mod idempotency;
 mod limits;
 mod order;
 mod pace;
@@ -35,7 +36,7 @@ use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS}
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use bytes::Bytes;
 use futures_util::Stream;
 use ipnet::IpNet;
@@ -148,9 +149,11 @@ impl Doors {
     pub fn public(&self) -> Router {
         let shared = Arc::clone(&self.0);
         let voicenter = Router::new().route(door::voicenter::PATH, any(door::voicenter::click2call));
+        let getdesk = Router::new().route(door::getdesk::PATH, any(door::getdesk::click_to_call));
         Router::new()
             .merge(self.counted(Counted::Voicenter, voicenter))
-            .merge(self.counted(Counted::Api, calls()))
+            .merge(self.counted(Counted::Getdesk, getdesk))
+            .merge(self.counted(Counted::Api, api::routes()))
             .merge(self.counted(Counted::Health, health()))
             .merge(self.counted(Counted::Other, Router::new().fallback(elsewhere)))
             .layer(map_response(cautious))
@@ -159,13 +162,10 @@ impl Doors {
 
     /// For the admin socket, which file permissions guard: whoever can open it is the administrator.
     pub fn admin(&self) -> Router {
-        let directory = Router::new()
-            .route("/v1/directory", get(api::directory::export).put(api::directory::apply).fallback(not_this_method))
-            .route("/v1/directory/check", post(api::directory::check).fallback(not_this_method));
         Router::new()
-            .merge(self.counted(Counted::Api, calls().merge(directory)))
+            .merge(self.counted(Counted::Api, api::admin_routes()))
             .merge(self.counted(Counted::Health, health()))
-            .merge(self.counted(Counted::Other, Router::new().fallback(nothing_here)))
+            .merge(self.counted(Counted::Other, Router::new().fallback(api::nothing_here)))
             .layer(map_response(cautious))
             .layer(axum::Extension(auth::Administrator))
             .with_state(Arc::clone(&self.0))
@@ -173,7 +173,7 @@ impl Doors {
 
     /// For `metrics.listen`.
     pub fn metrics(&self) -> Router {
-        let router = health().route("/metrics", get(api::health::metrics)).fallback(nothing_here);
+        let router = health().route("/metrics", get(api::health::metrics)).fallback(api::nothing_here);
         router.layer(map_response(cautious)).with_state(Arc::clone(&self.0))
     }
 
@@ -181,13 +181,6 @@ impl Doors {
         let counters = Arc::clone(&self.0.ports.counters);
         router.layer(from_fn_with_state((counters, door), count_answer))
     }
-}
-
-fn calls() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/calls/{id}", get(api::calls::show).fallback(only_get))
-        .route("/v1/calls/{id}/events", get(api::calls::events).fallback(only_get))
-        .route("/v1/calls/{id}/recording", get(api::calls::recording).fallback(only_get))
 }
 
 fn health() -> Router<Arc<Shared>> {
@@ -222,17 +215,10 @@ async fn elsewhere(State(shared): State<Arc<Shared>>, request: Request) -> Respo
         response.extensions_mut().insert(Counted::Voicenter);
         return response;
     }
+    if request.uri().path().starts_with("/v1/") {
+        let mut response = api::nothing_here().await.into_response();
+        response.extensions_mut().insert(Counted::Api);
+        return response;
+    }
     StatusCode::NOT_FOUND.into_response()
-}
-
-async fn nothing_here() -> error::ApiError {
-    error::ApiError::NotFound
-}
-
-async fn only_get() -> error::ApiError {
-    error::ApiError::MethodNotAllowed("GET")
-}
-
-async fn not_this_method() -> error::ApiError {
-    error::ApiError::MethodNotAllowed("GET, PUT, POST")
 }

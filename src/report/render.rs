@@ -38,7 +38,7 @@ pub fn event_callback(request: &CallRequest, event: &CallEvent) -> Option<Callba
     let plan = request.report.events.as_ref().filter(|plan| plan.events.contains(&event.kind))?;
     Some(Callback {
         id: event.id.clone(),
-        call: event.call,
+        call: Some(event.call),
         tenant: event.tenant.clone(),
         kind: event.kind.as_str().to_owned(),
         url: plan.url.clone(),
@@ -115,7 +115,7 @@ fn userdata_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -
         .finish();
     Some(Callback {
         id: format!("msg_{}_userdata", request.id),
-        call: request.id,
+        call: Some(request.id),
         tenant: request.tenant.clone(),
         kind: "userdata".to_owned(),
         url: expand_callback_url(template, &tokens),
@@ -131,7 +131,7 @@ fn cdr_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Opt
     let body = serde_json::to_string(&CallRecord::new(request, journal)).ok()?;
     Some(Callback {
         id: format!("msg_{}_cdr", request.id),
-        call: request.id,
+        call: Some(request.id),
         tenant: request.tenant.clone(),
         kind: "cdr".to_owned(),
         url,

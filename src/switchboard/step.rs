@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::call::{Call, CallId, Command, EndReason, Event, Journal, Order, Status};
-use crate::ledger::{AuditLine, Batch, CallEvent, Entry, Snapshot};
+use crate::ledger::{AuditLine, Batch, CallEvent, Entry, Mark, Snapshot};
 use crate::link::Action;
 use crate::report::{Callback, event, render};
 use crate::timestamp::Timestamp;
@@ -35,6 +35,8 @@ pub struct Step {
     pub callbacks: Vec<Callback>,
     /// What is told of calls.
     pub events: Vec<CallEvent>,
+    /// Idempotency keys, and what they stand for.
+    pub marks: Vec<Mark>,
     /// What the audit must know.
     pub audit: Vec<AuditLine>,
     /// What Asterisk is to do, in order.
@@ -46,7 +48,7 @@ pub struct Step {
 impl Step {
     /// Whether nothing is to be written, and nothing to be done.
     pub fn is_empty(&self) -> bool {
-        self.ledger.is_empty() && self.actions.is_empty() && self.audit.is_empty()
+        self.ledger.is_empty() && self.actions.is_empty() && self.marks.is_empty() && self.audit.is_empty()
     }
 
     /// What is to be written, and what remains to be done once it is.
@@ -56,6 +58,7 @@ impl Step {
             ledger: self.ledger,
             callbacks: self.callbacks,
             events: self.events,
+            marks: self.marks,
             audit: self.audit,
         };
         (batch, self.actions)

@@ -5,28 +5,27 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::call::{CallId, Recording};
-use crate::http::api::Reader;
-use crate::http::error::ApiError;
-use crate::http::order;
+use crate::http::api::{Asker, Id, May, Read};
+use crate::http::error::{ApiError, Kind};
 use crate::http::{NoAudio, Shared};
 use crate::report::record::CallRecord;
 use crate::report::sentence;
 use crate::store::{Entry, Snapshot};
 
 /// `GET /v1/calls/{id}`
-pub(in crate::http) async fn show(
+pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
-    reader: Reader,
-    Path(id): Path<String>,
+    asker: May<Read>,
+    Id(id): Id,
 ) -> Result<Json<CallRecord>, ApiError> {
-    let call = find(&shared, &reader, &id).await?;
+    let call = find(&shared, &asker, &id).await?;
     Ok(Json(CallRecord::new(&call.request, &call.journal)))
 }
 
@@ -47,12 +46,12 @@ pub(in crate::http) struct Events {
 }
 
 /// `GET /v1/calls/{id}/events`
-pub(in crate::http) async fn events(
+pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
-    reader: Reader,
-    Path(id): Path<String>,
+    asker: May<Read>,
+    Id(id): Id,
 ) -> Result<Json<Events>, ApiError> {
-    let call = find(&shared, &reader, &id).await?;
+    let call = find(&shared, &asker, &id).await?;
     let ledger = shared.ports.store.ledger(call.request.id).await?;
     let ending = sentence::ending(&call.request, &call.journal);
     Ok(Json(Events { data: ledger.iter().map(|entry| view(&call, entry)).collect(), ending }))
@@ -68,24 +67,24 @@ fn view(call: &Snapshot, entry: &Entry) -> EventView {
 }
 
 /// `GET /v1/calls/{id}/recording`: the WAV file, passed on as it comes from Asterisk.
-pub(in crate::http) async fn recording(
+pub(super) async fn recording(
     State(shared): State<Arc<Shared>>,
-    reader: Reader,
-    Path(id): Path<String>,
+    asker: May<Read>,
+    Id(id): Id,
 ) -> Result<Response, ApiError> {
-    let call = find(&shared, &reader, &id).await?;
+    let call = find(&shared, &asker, &id).await?;
     let id = call.request.id;
     match call.journal.recording {
-        Recording::None | Recording::Failed => return Err(ApiError::NotFound),
+        Recording::None | Recording::Failed => return Err(ApiError::not_found()),
         Recording::Running if !call.journal.has_cleared() => {
-            return Err(ApiError::Conflict("the call is still being recorded".to_owned()));
+            return Err(ApiError::new(Kind::Conflict, "the call is still being recorded"));
         }
         // A recording is complete only once its bridge is gone, after the call: then Asterisk knows.
         Recording::Running | Recording::Kept | Recording::Unknown => {}
     }
     let audio = shared.ports.recordings.fetch(id).await.map_err(|why| match why {
-        NoAudio::NotFound => ApiError::NotFound,
-        NoAudio::Unavailable => ApiError::Unavailable(why.to_string()),
+        NoAudio::NotFound => ApiError::not_found(),
+        NoAudio::Unavailable => ApiError::new(Kind::Unavailable, why.to_string()),
     })?;
     let mut response = Body::from_stream(audio.bytes).into_response();
     let headers = response.headers_mut();
@@ -99,26 +98,17 @@ pub(in crate::http) async fn recording(
     Ok(response)
 }
 
-async fn find(shared: &Shared, reader: &Reader, id: &str) -> Result<Snapshot, ApiError> {
-    let id: CallId = id.parse().map_err(|_| ApiError::NotFound)?;
-    let tenants: Vec<String> = match reader {
-        Reader::Caller(caller) => vec![caller.tenant.id.clone()],
-        Reader::Administrator => shared.ports.directory.load().tenants.keys().cloned().collect(),
+/// A call that exists for whoever asks.
+async fn find(shared: &Shared, asker: &Asker, id: &str) -> Result<Snapshot, ApiError> {
+    let id: CallId = id.parse().map_err(|_| ApiError::not_found())?;
+    let tenants: Vec<String> = match asker.only_tenant() {
+        Some(tenant) => vec![tenant.id.clone()],
+        None => shared.ports.directory.load().tenants.keys().cloned().collect(),
     };
     for tenant in tenants {
         if let Some(call) = shared.ports.store.call(&tenant, id).await? {
-            return if may_read(reader, &call) { Ok(call) } else { Err(ApiError::NotFound) };
+            return if asker.knows(&call.request) { Ok(call) } else { Err(ApiError::not_found()) };
         }
     }
-    Err(ApiError::NotFound)
-}
-
-/// An agent's own token reads that agent's calls, and knows of no other.
-fn may_read(reader: &Reader, call: &Snapshot) -> bool {
-    match reader {
-        Reader::Caller(caller) => {
-            caller.credential.agent.as_deref().is_none_or(|agent| order::is_of_agent(&call.request, agent))
-        }
-        Reader::Administrator => true,
-    }
+    Err(ApiError::not_found())
 }

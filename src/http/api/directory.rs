@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::file::{self, DirectoryFile};
 use crate::directory::{self, Change, Directory, Tenant};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Kind};
 use crate::http::{Ports, Shared, body};
 use crate::store::{AuditLine, TenantDocument};
 
@@ -38,13 +38,14 @@ pub(in crate::http) struct Outcome {
 }
 
 /// `GET /v1/directory`: TOML, secrets named without their values.
-pub(in crate::http) async fn export(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
-    let text = file::export(&shared.ports.directory.load()).map_err(|error| ApiError::Impossible(error.to_string()))?;
+pub(super) async fn export(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, ApiError> {
+    let text = file::export(&shared.ports.directory.load())
+        .map_err(|error| ApiError::new(Kind::Impossible, error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/toml")], text))
 }
 
 /// `POST /v1/directory/check`: what the file would change, all of its flaws if it has any.
-pub(in crate::http) async fn check(
+pub(super) async fn check(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     body: Body,
@@ -55,7 +56,7 @@ pub(in crate::http) async fn check(
 }
 
 /// `PUT /v1/directory`, with `?dry_run=true` the same as a check.
-pub(in crate::http) async fn apply(
+pub(super) async fn apply(
     State(shared): State<Arc<Shared>>,
     Query(mode): Query<Mode>,
     headers: HeaderMap,
@@ -77,10 +78,10 @@ pub(in crate::http) async fn apply(
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<DirectoryFile, ApiError> {
     let bytes = body::read(headers, body, body::DOCUMENT).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::Malformed("the file is not UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::new(Kind::Malformed, "the file is not UTF-8"))?;
     // Files beside the client's are the client's to read: a path means nothing here.
     let elsewhere = |_: &str| Err(io::Error::other("is read by the command line, not by the daemon"));
-    file::parse_with(text, elsewhere).map_err(|error| ApiError::Impossible(error.to_string()))
+    file::parse_with(text, elsewhere).map_err(|error| ApiError::new(Kind::Impossible, error.to_string()))
 }
 
 /// A change that is sound, and not made yet.
@@ -94,7 +95,7 @@ fn propose(now: &Directory, file: DirectoryFile) -> Result<Proposal, ApiError> {
     let changes = directory::diff(now, &file.tenants);
     let next = directory::apply(now, &file.tenants).map_err(|flaws| {
         let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
-        ApiError::Impossible(lines.join("\n"))
+        ApiError::new(Kind::Impossible, lines.join("\n"))
     })?;
     Ok(Proposal { next, changes, warnings: file.warnings })
 }

@@ -1,53 +1,50 @@
 //! The native API, one file per resource.
+//!
+//! A handler takes who asks as [`May`], its input by [`Query`], [`Id`] and [`JsonBody`], and refuses with
+//! an [`ApiError`].
 
-pub(super) mod calls;
-pub(super) mod directory;
+mod asker;
+mod calls;
+mod directory;
 pub(super) mod health;
+mod input;
+mod list;
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
+use axum::Router;
+use axum::routing::{get, post};
 
-use crate::directory::Scope;
-use crate::http::auth::{Administrator, Caller, Denied};
-use crate::http::error::ApiError;
-use crate::http::{Peer, Shared, client};
+use asker::{Asker, May, Read};
+use input::Id;
 
-/// Who may read calls.
-#[derive(Clone, Debug)]
-pub(super) enum Reader {
-    /// The calls of one tenant.
-    Caller(Box<Caller>),
-    /// All calls.
-    Administrator,
+use crate::http::Shared;
+use crate::http::error::{ApiError, Kind};
+
+/// What everybody with a token may ask.
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/calls/{id}/events", get(calls::events))
+        .route("/v1/calls/{id}/recording", get(calls::recording))
+        .method_not_allowed_fallback(not_this_method)
 }
 
-impl FromRequestParts<Arc<Shared>> for Reader {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
-        if parts.extensions.get::<Administrator>().is_some() {
-            return Ok(Self::Administrator);
-        }
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(bearer).ok_or(ApiError::Unauthorized)?;
-        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Local);
-        let client = client::address(peer, &parts.headers, &shared.ports.trusted_proxies);
-        let caller = shared.gate.caller(&shared.ports, token, client).map_err(|denied| match denied {
-            Denied::Wrong => ApiError::Unauthorized,
-            Denied::TooMany(too_many) => ApiError::TooMany(too_many),
-        })?;
-        if !caller.credential.allows(Scope::Read) {
-            return Err(ApiError::Forbidden);
-        }
-        Ok(Self::Caller(Box::new(caller)))
-    }
+/// The same, and what is for the admin socket alone.
+pub(super) fn admin_routes() -> Router<Arc<Shared>> {
+    let directory = Router::new()
+        .route("/v1/directory", get(directory::export).put(directory::apply))
+        .route("/v1/directory/check", post(directory::check))
+        .method_not_allowed_fallback(not_this_method);
+    routes().merge(directory)
 }
 
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+/// For paths that are nobody's.
+pub(super) async fn nothing_here() -> ApiError {
+    ApiError::not_found()
+}
+
+/// The router adds which methods there are.
+async fn not_this_method() -> ApiError {
+    ApiError::new(Kind::MethodNotAllowed, "this method is not allowed here")
 }

@@ -197,6 +197,7 @@ pub(crate) async fn what_was_written_is_there_after_a_restart(rig: &impl Rig) {
         callbacks: vec![callback(2, "userdata", "http://crm.example/")],
         events: vec![event(2, EventKind::Ended)],
         audit: vec![audit("ignored do-not-call")],
+        ..Batch::default()
     };
     store.commit(&batch).await.unwrap();
     store.put_tenants(&[document("demo", "{}")], &[audit("applied")]).await.unwrap();

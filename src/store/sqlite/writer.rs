@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{calls, events, outbox, tenants};
+use super::{callbacks, calls, events, marks, outbox, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, CallEvent, Due, Room, Settlement, StoreError, TenantDocument};
+use crate::store::{Attempt, AuditLine, CallEvent, Due, Mark, Room, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -26,6 +26,7 @@ pub(super) enum Op {
         ledger: Vec<calls::EntryRow>,
         callbacks: Vec<Callback>,
         events: Vec<CallEvent>,
+        marks: Vec<Mark>,
         audit: Vec<AuditLine>,
     },
     Claim {
@@ -39,6 +40,10 @@ pub(super) enum Op {
         settlement: Settlement,
     },
     Release(Vec<String>),
+    Replay {
+        id: String,
+        audit: AuditLine,
+    },
     PutTenants {
         documents: Vec<TenantDocument>,
         audit: Vec<AuditLine>,
@@ -52,6 +57,7 @@ pub(super) enum Op {
 pub(super) enum Done {
     Written,
     Claimed(Vec<Due>),
+    Replayed(bool),
 }
 
 /// A write and who waits for it.
@@ -178,11 +184,12 @@ impl Writer {
 
 async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, StoreError> {
     match op {
-        Op::Commit { calls, ledger, callbacks, events, audit } => {
+        Op::Commit { calls, ledger, callbacks, events, marks, audit } => {
             calls::put(connection, calls).await?;
             calls::append(connection, ledger).await?;
             outbox::put(connection, callbacks).await?;
             events::put(connection, events).await?;
+            marks::put(connection, marks).await?;
             tenants::note(connection, audit).await?;
         }
         Op::Claim { now, until, room } => {
@@ -190,6 +197,13 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
         }
         Op::Settle { id, attempt, settlement } => outbox::settle(connection, id, attempt, settlement).await?,
         Op::Release(ids) => outbox::release(connection, ids).await?,
+        Op::Replay { id, audit } => {
+            let replayed = callbacks::replay(connection, id, audit).await?;
+            if replayed {
+                tenants::note(connection, std::slice::from_ref(audit)).await?;
+            }
+            return Ok(Done::Replayed(replayed));
+        }
         Op::PutTenants { documents, audit, at } => {
             tenants::put(connection, documents, *at).await?;
             tenants::note(connection, audit).await?;

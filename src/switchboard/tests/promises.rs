@@ -94,13 +94,14 @@ impl Promises {
     /// event goes both ways in the same words.
     fn outside_is_told(&mut self, step: &Step) {
         for callback in &step.callbacks {
-            let journal = &step.snapshots[&callback.call].journal;
+            let call = callback.call.expect("it tells of a call");
+            let journal = &step.snapshots[&call].journal;
             match callback.kind.as_str() {
                 "cdr" => assert!(journal.has_cleared(), "a record of a call that is up"),
                 "userdata" => assert!(matches!(journal.phase, Phase::Ended { .. }), "user data before wrap-up"),
                 _ => assert!(step.events.iter().any(|event| event.id == callback.id && event.body == callback.body)),
             }
-            self.owed.entry(callback.call).or_default().push(callback.kind.clone());
+            self.owed.entry(call).or_default().push(callback.kind.clone());
         }
         for event in &step.events {
             self.told.entry(event.call).or_default().push(event.kind);

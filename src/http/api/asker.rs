@@ -1,0 +1,173 @@
+//! Who asks, of which tenant, and whether they may.
+//!
+//! A handler takes a [`May`] with the permission that it needs; nothing else lets it know who asks. A
+//! token belongs to one tenant, and to it another tenant does not exist. Whoever is at the admin socket may
+//! do everything, of all tenants or of the one that `?tenant=` names.
+
+#![expect(dead_code, reason = "its users come next")]
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::call::CallRequest;
+use crate::directory::{Credential, Directory, Scope, Tenant};
+use crate::http::api::input::Query;
+use crate::http::auth::{Administrator, Caller};
+use crate::http::error::ApiError;
+use crate::http::{Peer, Shared, client, order};
+
+/// How logs and the audit call whoever comes over the admin socket.
+const ADMIN_SOCKET: &str = "admin socket";
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Asker {
+    /// The only tenant that it is about; none: all of them.
+    tenant: Option<Arc<Tenant>>,
+    credential: Credential,
+}
+
+impl Asker {
+    /// The only tenant that it is about; none where it is about all of them.
+    pub(in crate::http) fn only_tenant(&self) -> Option<&Arc<Tenant>> {
+        self.tenant.as_ref()
+    }
+
+    /// The tenant, where there must be one.
+    pub(in crate::http) fn tenant(&self, directory: &Directory) -> Result<Arc<Tenant>, ApiError> {
+        if let Some(tenant) = &self.tenant {
+            return Ok(Arc::clone(tenant));
+        }
+        let mut tenants = directory.tenants.values();
+        match (tenants.next(), tenants.next()) {
+            (Some(tenant), None) => Ok(Arc::clone(tenant)),
+            _ => Err(ApiError::malformed("tenant", "must be given: there is not exactly one")),
+        }
+    }
+
+    /// Who asks in the name of one tenant, as the doors know callers.
+    pub(in crate::http) fn caller(&self, directory: &Directory) -> Result<Caller, ApiError> {
+        Ok(Caller { tenant: self.tenant(directory)?, credential: self.credential.clone() })
+    }
+
+    /// The credential; that of the admin socket has every scope.
+    pub(in crate::http) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Extension of the agent whose own credential it is.
+    pub(in crate::http) fn agent(&self) -> Option<&str> {
+        self.credential.agent.as_deref()
+    }
+
+    /// Whether a call exists for whoever asks: it is the tenant's, and an agent's own credential knows of
+    /// that agent's calls alone.
+    pub(in crate::http) fn knows(&self, call: &CallRequest) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| tenant.id == call.tenant)
+            && self.agent().is_none_or(|agent| order::is_of_agent(call, agent))
+    }
+
+    fn administrator(tenant: Option<Arc<Tenant>>) -> Self {
+        let scopes = [Scope::Dial, Scope::Terminate, Scope::Read, Scope::DncOverride, Scope::Admin];
+        let credential = Credential { name: ADMIN_SOCKET.to_owned(), scopes: scopes.into(), ..Credential::default() };
+        Self { tenant, credential }
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Asker {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
+        let is_administrator = parts.extensions.get::<Administrator>().is_some();
+        let caller = if is_administrator { None } else { Some(caller(parts, shared)?) };
+        let named = Query::of(parts)?.text("tenant").map(str::to_owned);
+        match (caller, named) {
+            (None, None) => Ok(Self::administrator(None)),
+            (None, Some(id)) => {
+                let tenant = shared.ports.directory.load().tenant(&id).cloned();
+                Ok(Self::administrator(Some(tenant.ok_or_else(ApiError::not_found)?)))
+            }
+            (Some(caller), Some(id)) if caller.tenant.id != id => Err(ApiError::not_found()),
+            (Some(caller), _) => Ok(Self { tenant: Some(caller.tenant), credential: caller.credential }),
+        }
+    }
+}
+
+/// Whose token it is.
+fn caller(parts: &Parts, shared: &Shared) -> Result<Caller, ApiError> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(bearer).ok_or_else(ApiError::unauthorized)?;
+    let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Local);
+    let client = client::address(peer, &parts.headers, &shared.ports.trusted_proxies);
+    Ok(shared.gate.caller(&shared.ports, token, client)?)
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Something that a credential may be used for.
+pub(in crate::http) trait Permission: Send + 'static {
+    /// The scope that it needs.
+    const SCOPE: Scope;
+}
+
+/// To read.
+#[derive(Debug)]
+pub(in crate::http) enum Read {}
+/// To place calls.
+#[derive(Debug)]
+pub(in crate::http) enum Dial {}
+/// To end calls.
+#[derive(Debug)]
+pub(in crate::http) enum Terminate {}
+/// To change the directory.
+#[derive(Debug)]
+pub(in crate::http) enum Admin {}
+
+impl Permission for Read {
+    const SCOPE: Scope = Scope::Read;
+}
+
+impl Permission for Dial {
+    const SCOPE: Scope = Scope::Dial;
+}
+
+impl Permission for Terminate {
+    const SCOPE: Scope = Scope::Terminate;
+}
+
+impl Permission for Admin {
+    const SCOPE: Scope = Scope::Admin;
+}
+
+/// Who asks, and may.
+#[derive(Debug)]
+pub(in crate::http) struct May<P>(Asker, PhantomData<P>);
+
+impl<P> Deref for May<P> {
+    type Target = Asker;
+
+    fn deref(&self) -> &Asker {
+        &self.0
+    }
+}
+
+impl<P: Permission> FromRequestParts<Arc<Shared>> for May<P> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
+        let asker = Asker::from_request_parts(parts, shared).await?;
+        if !asker.credential.allows(P::SCOPE) {
+            return Err(ApiError::forbidden());
+        }
+        Ok(Self(asker, PhantomData))
+    }
+}
