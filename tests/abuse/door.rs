@@ -38,6 +38,9 @@ pub(crate) struct Said {
     pub(crate) call: Option<String>,
 }
 
+/// Bytes of the longest address that is taken.
+const LONGEST: usize = 16 * 1024;
+
 /// Names and values as one request carries them.
 pub(super) type Pairs = Vec<(Cow<'static, str>, Value)>;
 
@@ -65,7 +68,8 @@ impl Door {
         spelling::fields(self)
     }
 
-    /// The request of this row; none where the door has no such field, or no such value.
+    /// The request of this row; none where the door has no such field, or no such value, or an address cannot
+    /// hold it.
     pub(crate) fn request(self, row: &Row) -> Option<Sent> {
         let mut changed = Pairs::new();
         for (field, value) in &row.change {
@@ -75,11 +79,12 @@ impl Door {
         pairs.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
         pairs.extend(changed.into_iter().filter(|(_, value)| *value != Value::Absent));
         let path = self.path().to_owned();
-        Some(match self {
+        let sent = match self {
             Self::VoicenterGet | Self::Getdesk => get(format!("{path}?{}", urlencoded(&pairs)?)),
             Self::VoicenterForm => post(path, "application/x-www-form-urlencoded", urlencoded(&pairs)?.into_bytes()),
             Self::VoicenterJson => post(path, "application/json", object(&pairs)),
-        })
+        };
+        (sent.target.len() <= LONGEST).then_some(sent)
     }
 
     /// Reads an answer, and refuses one that is not in this door's form.

@@ -12,6 +12,7 @@ mod spelling;
 pub(crate) mod unmeant;
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// What a click says, under the name that each door has for it. A door that has none is not concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(crate) enum Field {
 }
 
 /// What a field is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     /// These bytes, escaped as the dialect escapes.
     Bytes(Cow<'static, [u8]>),
@@ -71,6 +72,18 @@ impl<T: Into<Cow<'static, str>>> From<T> for Value {
             Cow::Borrowed(text) => Self::Bytes(text.as_bytes().into()),
             Cow::Owned(text) => Self::Bytes(text.into_bytes().into()),
         }
+    }
+}
+
+/// Its beginning: some are long.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Self::Json(json) => Cow::Borrowed(json.as_ref()),
+            Self::Absent => Cow::Borrowed("nothing"),
+        };
+        write!(f, "{:?}", text.chars().take(60).collect::<String>())
     }
 }
 

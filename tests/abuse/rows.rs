@@ -160,9 +160,10 @@ fn twice() -> Vec<Row> {
     ]
 }
 
+const ELEVEN: [&str; 11] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+
 fn variables() -> Vec<Row> {
     let var = |name: &'static str, value: &str| [(Var(name), value.to_owned().into())];
-    const ELEVEN: [&str; 11] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
     vec![
         row("a dialplan function as variable", Malformed, var("CALLERID(num)", "911")),
         row("a global variable", Malformed, var("GLOBAL(x)", "1")),
@@ -273,6 +274,9 @@ fn destinations() -> Vec<Row> {
         ("premium rate with a plus", "+19005550101"),
         ("satellite", "+8816123456789"),
         ("satellite, dialled", "0118816123456789"),
+        ("a network of no country", "+8835100123456"),
+        ("another country behind the same code", "+18765550101"),
+        ("the same, dialled", "8095550101"),
         ("another country", "+442079460000"),
         ("another country, dialled", "011442079460000"),
         ("another country, dialled as elsewhere", "00442079460000"),
@@ -286,7 +290,6 @@ fn destinations() -> Vec<Row> {
         ("a forward", "*72"),
         ("a forward with its number", "*7212125550101"),
         ("a service code", "#31#"),
-        ("another network", "+8835100123456"),
         ("emergency with a plus", "+911"),
     ];
     for field in [Phone, Target] {
@@ -297,11 +300,11 @@ fn destinations() -> Vec<Row> {
 }
 
 /// Where a callback may not go: the house itself, the cloud's own addresses, and any spelling of them.
-const CALLBACKS: [(&str, &str); 27] = [
+const CALLBACKS: [(&str, &str); 25] = [
     ("the manager's port", "http://127.0.0.1:5038/"),
     ("this host", "http://127.0.0.1/"),
-    ("this host by name", "http://localhost:8091/"),
-    ("this host by name with a dot", "http://localhost.:8091/"),
+    ("this host by name", "http://localhost/"),
+    ("this host by name with a dot", "http://crm.localhost./"),
     ("metadata", "http://169.254.169.254/latest/meta-data/"),
     ("mapped", "http://[::ffff:7f00:1]:8091/"),
     ("IPv6's own", "http://[::1]:8091/"),
@@ -320,8 +323,6 @@ const CALLBACKS: [(&str, &str); 27] = [
     ("ARI", "http://crm.example:8088/"),
     ("no port at all", "http://crm.example:0/"),
     ("a private network", "http://10.0.0.1/"),
-    ("CR LF", "http://crm.example/\r\nX-Evil: 1"),
-    ("a space", "http://crm.example/ HTTP/1.1"),
     ("a token in the host", "http://$notes$.evil.example/"),
     ("a token in the port", "http://crm.example:$extension$/"),
     ("a token in the scheme", "$notes$://crm.example/"),

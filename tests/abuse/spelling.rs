@@ -9,7 +9,7 @@ use super::{Field, Value};
 pub(super) fn spell(door: Door, field: Field, value: &Value) -> Option<Pairs> {
     match door {
         Door::VoicenterGet | Door::VoicenterForm | Door::VoicenterJson => voicenter(field, value),
-        Door::Getdesk => one(getdesk(field)?, value),
+        Door::Getdesk => Some(vec![pair(getdesk(field)?, value)]),
     }
 }
 
@@ -50,15 +50,15 @@ const ALL: [Field; 28] = [
     Field::Named("nobody"),
 ];
 
-fn one(name: impl Into<Cow<'static, str>>, value: &Value) -> Option<Pairs> {
-    Some(vec![(name.into(), value.clone())])
+fn pair(name: impl Into<Cow<'static, str>>, value: &Value) -> (Cow<'static, str>, Value) {
+    (name.into(), value.clone())
 }
 
 fn voicenter(field: Field, value: &Value) -> Option<Pairs> {
     let name = match field {
         Field::Phone => "phone",
         Field::LoginCode => {
-            return Some(vec![("phone".into(), Value::from("logincode")), ("phonelogincode".into(), value.clone())]);
+            return Some(vec![pair("phone", &Value::from("logincode")), pair("phonelogincode", value)]);
         }
         Field::Target => "target",
         Field::TargetInCapitals => "TARGET",
@@ -77,15 +77,15 @@ fn voicenter(field: Field, value: &Value) -> Option<Pairs> {
         Field::IgnoreDoNotCall => "ignorednostatus",
         Field::UserData => "ctl_userdata",
         Field::ExtRecord => "extTransactionData",
-        Field::CallbackUrl => return one("ctl_userdata", &in_user_data(value)?),
+        Field::CallbackUrl => return Some(vec![pair("ctl_userdata", &in_user_data(value)?)]),
         Field::Action => "action",
         Field::Format => "format",
         Field::JsonpCallback => "callback",
-        Field::Var(name) => return one(format!("var_{name}"), value),
+        Field::Var(name) => return Some(vec![pair(format!("var_{name}"), value)]),
         Field::Named(name) => name,
         Field::Email | Field::Queue | Field::DialPlan | Field::Prefix => return None,
     };
-    one(name, value)
+    Some(vec![pair(name, value)])
 }
 
 fn getdesk(field: Field) -> Option<&'static str> {

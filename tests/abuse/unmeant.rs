@@ -19,10 +19,17 @@ const fn ahead(headers: &'static [(&'static str, &'static str)]) -> Unmeant {
     Unmeant { method: None, headers, status: 403 }
 }
 
+const PREFLIGHT: [(&str, &str); 3] = [
+    ("origin", "https://evil.example"),
+    ("access-control-request-method", "POST"),
+    ("access-control-request-headers", "content-type"),
+];
+
 /// At every door.
-const EVERYWHERE: [Unmeant; 10] = [
+const EVERYWHERE: [Unmeant; 11] = [
     by("HEAD", 405),
     by("OPTIONS", 204),
+    Unmeant { method: Some("OPTIONS"), headers: &PREFLIGHT, status: 204 },
     by("PUT", 405),
     by("DELETE", 405),
     by("PATCH", 405),
@@ -39,7 +46,5 @@ pub(crate) fn at(door: Door) -> Vec<Unmeant> {
     if door == Door::Getdesk {
         all.push(by("POST", 405));
     }
-    let origin = ("origin", "https://evil.example");
-    let _ = origin;
     all
 }
