@@ -8,11 +8,13 @@ mod calls;
 mod marks;
 mod outbox;
 pub(crate) mod sample;
+mod sessions;
 
 pub(crate) use callbacks::*;
 pub(crate) use calls::*;
 pub(crate) use marks::*;
 pub(crate) use outbox::*;
+pub(crate) use sessions::*;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -93,6 +95,8 @@ macro_rules! contract {
             a_callback_owed_anew_is_as_old_as_its_replay
             nobody_replays_what_is_another_tenants
             a_callback_may_belong_to_no_call
+            a_session_is_found_by_either_of_its_tokens_until_it_ends
+            opening_a_session_forgets_those_that_have_expired
         }
     };
     ($rig:expr; $($promise:ident)*) => {

@@ -14,6 +14,7 @@ mod error;
 mod marks;
 mod open;
 mod outbox;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Marked, OutboxRow, OutboxStats, Room, Settlement, Snapshot,
-    Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow, OutboxStats, Room, Session,
+    SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -172,6 +173,22 @@ impl Store for SqliteStore {
     async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError> {
         let op = Op::PutTenants { documents: documents.to_vec(), audit: audit.to_vec(), at: self.clock.now() };
         self.write(op).await.map(drop)
+    }
+
+    async fn open_session(&self, session: &Session, expired: &Expired) -> Result<(), StoreError> {
+        self.write(Op::OpenSession { session: session.clone(), expired: *expired }).await.map(drop)
+    }
+
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError> {
+        sessions::find(&self.readers, token, hash).await
+    }
+
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Op::SessionSeen { strict: strict.to_owned(), at }).await.map(drop)
+    }
+
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError> {
+        self.write(Op::EndSession(strict.to_owned())).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

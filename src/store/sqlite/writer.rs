@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{callbacks, calls, marks, outbox, tenants};
+use super::{callbacks, calls, marks, outbox, sessions, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, Due, Mark, Room, Settlement, StoreError, TenantDocument};
+use crate::store::{Attempt, AuditLine, Due, Expired, Mark, Room, Session, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -48,6 +48,15 @@ pub(super) enum Op {
         audit: Vec<AuditLine>,
         at: Timestamp,
     },
+    OpenSession {
+        session: Session,
+        expired: Expired,
+    },
+    SessionSeen {
+        strict: String,
+        at: Timestamp,
+    },
+    EndSession(String),
     Ping(Timestamp),
 }
 
@@ -206,6 +215,9 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
             tenants::put(connection, documents, *at).await?;
             tenants::note(connection, audit).await?;
         }
+        Op::OpenSession { session, expired } => sessions::open(connection, session, expired).await?,
+        Op::SessionSeen { strict, at } => sessions::seen(connection, strict, *at).await?,
+        Op::EndSession(strict) => sessions::end(connection, strict).await?,
         Op::Ping(at) => {
             let pulse = sqlx::query("INSERT INTO pulse VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at");
             pulse.bind(at.as_millis()).execute(connection).await?;

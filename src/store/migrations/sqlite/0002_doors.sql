@@ -64,5 +64,15 @@ CREATE INDEX outbox_by_call ON outbox (call, number);
 CREATE INDEX outbox_by_age ON outbox (state, owed_since);
 CREATE INDEX outbox_by_tenant ON outbox (tenant, number);
 CREATE INDEX outbox_by_state ON outbox (tenant, state, number);
+-- Agents who have signed in. Tokens are known by their hashes alone (sha256: and 64 hex digits).
+CREATE TABLE sessions (
+    strict    TEXT    NOT NULL PRIMARY KEY,     -- of the console and the API
+    dial      TEXT    NOT NULL UNIQUE,          -- of clicks alone
+    tenant    TEXT    NOT NULL,
+    agent     TEXT    NOT NULL,                 -- extension
+    mark      TEXT    NOT NULL,                 -- of the password that opened it
+    opened_at INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 PRAGMA user_version = 2;
