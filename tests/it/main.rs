@@ -8,7 +8,6 @@ mod lab;
 
 mod audio;
 mod bad_input;
-mod browser;
 mod callbacks;
 mod caller_id;
 mod crash;

@@ -43,8 +43,18 @@ impl Display {
         let root = root()?;
         let log = new_log(&dir.join("display.log"))?;
         let keyboards = root.join("usr/share/X11/xkb").display().to_string();
-        let arguments =
-            ["usr/bin/Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-xkbdir", &keyboards];
+        let arguments = [
+            "usr/bin/Xvfb",
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            "800x600x24",
+            "-nolisten",
+            "tcp",
+            "-xkbdir",
+            &keyboards,
+        ];
         let process = Process::start("the display", &root.join("run"), &arguments.map(str::to_owned), &log)?;
         let number = said(&log, "the display", |line| line.trim().parse::<u32>().ok()).await?;
         Ok(Self { name: format!(":{number}"), _process: process })
