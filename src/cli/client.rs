@@ -53,7 +53,6 @@ impl Ask {
         self
     }
 
-    #[expect(dead_code, reason = "the first command that posts takes this line away")]
     pub(super) fn json(self, body: &Value) -> Self {
         self.text("application/json", body.to_string())
     }
@@ -71,7 +70,6 @@ impl Ask {
 }
 
 /// One part of a path, whatever it holds.
-#[expect(dead_code, reason = "the first command that posts takes this line away")]
 pub(super) fn segment(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -79,7 +77,6 @@ pub(super) fn segment(text: &str) -> String {
 /// What the daemon answered to what it did.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    #[expect(dead_code, reason = "the first command that posts takes this line away")]
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
 }

@@ -10,7 +10,8 @@ use clap::Subcommand;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Answer, Ask, Client};
+use super::client::Ask;
+use super::session::{Ended, OneOf, Session};
 use super::{Exit, Outcome};
 use crate::directory::file::DirectoryFile;
 use crate::directory::{self, Tenant};
@@ -49,30 +50,23 @@ struct Settled {
     tenant: Vec<Tenant>,
 }
 
-/// Does what the command says.
-pub(super) async fn run(client: &Client, command: Command) -> Outcome {
+/// `dialbridge directory`
+pub(super) async fn run(session: &mut Session, OneOf { command }: OneOf<Command>) -> Ended {
     match command {
-        Command::Export => match client.ask(Ask::get("/v1/directory")).await {
-            Ok(answer) => Outcome::done(answer.text()),
-            Err(outcome) => outcome,
-        },
-        Command::Sample => Outcome::done(directory::file::SAMPLE),
+        Command::Export => Ok(Outcome::done(session.client.ask(Ask::get("/v1/directory")).await?.text())),
+        Command::Sample => Ok(Outcome::done(directory::file::SAMPLE)),
         Command::Apply { file, dry_run } => {
-            send(client, &file, Ask::new(Method::PUT, "/v1/directory").query("dry_run", Some(dry_run))).await
+            let ask = Ask::new(Method::PUT, "/v1/directory").query("dry_run", Some(dry_run));
+            send(session, &file, ask).await
         }
-        Command::Check { file } => send(client, &file, Ask::post("/v1/directory/check")).await,
+        Command::Check { file } => send(session, &file, Ask::post("/v1/directory/check")).await,
     }
 }
 
-async fn send(client: &Client, file: &Path, ask: Ask) -> Outcome {
-    let (text, warnings) = match settled(file) {
-        Ok(settled) => settled,
-        Err(error) => return Outcome::failed(Exit::Failed, format!("{}: {error:#}", file.display())),
-    };
-    match client.ask(ask.text("application/toml", text)).await {
-        Ok(answer) => told(&answer, &warnings),
-        Err(outcome) => outcome,
-    }
+async fn send(session: &Session, file: &Path, ask: Ask) -> Ended {
+    let (text, warnings) =
+        settled(file).map_err(|error| Outcome::failed(Exit::Failed, format!("{}: {error:#}", file.display())))?;
+    session.show(ask.text("application/toml", text), |applied, _| told(applied, &warnings)).await
 }
 
 fn settled(file: &Path) -> anyhow::Result<(String, Vec<String>)> {
@@ -80,11 +74,7 @@ fn settled(file: &Path) -> anyhow::Result<(String, Vec<String>)> {
     Ok((toml::to_string(&Settled { tenant: tenants })?, warnings))
 }
 
-fn told(answer: &Answer, warnings: &[String]) -> Outcome {
-    let answer = match answer.json::<Applied>() {
-        Ok(answer) => answer,
-        Err(outcome) => return outcome,
-    };
+fn told(answer: Applied, warnings: &[String]) -> String {
     let count = match answer.changes.len() {
         1 => "1 change".to_owned(),
         many => format!("{many} changes"),
@@ -96,7 +86,7 @@ fn told(answer: &Answer, warnings: &[String]) -> Outcome {
     };
     let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
     let lines: Vec<String> = warnings.chain(answer.changes).chain([sum, String::new()]).collect();
-    Outcome::done(lines.join("\n"))
+    lines.join("\n")
 }
 
 #[cfg(test)]
