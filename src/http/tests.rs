@@ -2,6 +2,8 @@
 //! store in the test's hands.
 
 mod api;
+mod getdesk;
+mod idempotency;
 mod refusals;
 mod rig;
 mod voicenter;

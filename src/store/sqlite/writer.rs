@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{calls, outbox, tenants};
+use super::{callbacks, calls, marks, outbox, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, Due, Room, Settlement, StoreError, TenantDocument};
+use crate::store::{Attempt, AuditLine, Due, Mark, Room, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -21,11 +21,33 @@ const GROUP: usize = 256;
 /// One write.
 #[derive(Debug)]
 pub(super) enum Op {
-    Commit { calls: Vec<calls::CallRow>, ledger: Vec<calls::EntryRow>, callbacks: Vec<Callback>, audit: Vec<AuditLine> },
-    Claim { now: Timestamp, until: Timestamp, room: Room },
-    Settle { id: String, attempt: Attempt, settlement: Settlement },
+    Commit {
+        calls: Vec<calls::CallRow>,
+        ledger: Vec<calls::EntryRow>,
+        callbacks: Vec<Callback>,
+        marks: Vec<Mark>,
+        audit: Vec<AuditLine>,
+    },
+    Claim {
+        now: Timestamp,
+        until: Timestamp,
+        room: Room,
+    },
+    Settle {
+        id: String,
+        attempt: Attempt,
+        settlement: Settlement,
+    },
     Release(Vec<String>),
-    PutTenants { documents: Vec<TenantDocument>, audit: Vec<AuditLine>, at: Timestamp },
+    Replay {
+        id: String,
+        audit: AuditLine,
+    },
+    PutTenants {
+        documents: Vec<TenantDocument>,
+        audit: Vec<AuditLine>,
+        at: Timestamp,
+    },
     Ping(Timestamp),
 }
 
@@ -34,6 +56,7 @@ pub(super) enum Op {
 pub(super) enum Done {
     Written,
     Claimed(Vec<Due>),
+    Replayed(bool),
 }
 
 /// A write and who waits for it.
@@ -160,10 +183,11 @@ impl Writer {
 
 async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, StoreError> {
     match op {
-        Op::Commit { calls, ledger, callbacks, audit } => {
+        Op::Commit { calls, ledger, callbacks, marks, audit } => {
             calls::put(connection, calls).await?;
             calls::append(connection, ledger).await?;
             outbox::put(connection, callbacks).await?;
+            marks::put(connection, marks).await?;
             tenants::note(connection, audit).await?;
         }
         Op::Claim { now, until, room } => {
@@ -171,6 +195,13 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
         }
         Op::Settle { id, attempt, settlement } => outbox::settle(connection, id, attempt, settlement).await?,
         Op::Release(ids) => outbox::release(connection, ids).await?,
+        Op::Replay { id, audit } => {
+            let replayed = callbacks::replay(connection, id, audit).await?;
+            if replayed {
+                tenants::note(connection, std::slice::from_ref(audit)).await?;
+            }
+            return Ok(Done::Replayed(replayed));
+        }
         Op::PutTenants { documents, audit, at } => {
             tenants::put(connection, documents, *at).await?;
             tenants::note(connection, audit).await?;
