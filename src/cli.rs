@@ -17,6 +17,8 @@ mod look;
 mod reference;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::io::{self, Write};
@@ -253,39 +255,5 @@ fn write(outcome: &Outcome) -> ExitCode {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Failed.into(),
         _ => outcome.exit.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn exit_codes_are_the_promised_ones() {
-        let codes = [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Refused,
-            Exit::Unreachable,
-            Exit::NotReady,
-            Exit::Configuration,
-        ];
-        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5, 78]);
-        let nonsense = CommandLine::try_parse_from(["dialbridge", "nonsense"]).unwrap_err();
-        assert_eq!(nonsense.exit_code(), i32::from(Exit::Usage as u8));
-    }
-
-    #[test]
-    fn the_socket_of_the_command_line_is_the_daemon_s_default() {
-        let defaults: toml::Table = toml::from_str(REFERENCE).unwrap();
-        assert_eq!(defaults["admin"]["socket"].as_str(), Some(crate::config::client::SOCKET));
     }
 }

@@ -151,7 +151,7 @@ async fn wait(session: &mut Session, id: &str) -> Outcome {
     let place = format!("/v1/calls/{}", segment(id));
     let hear = async |heard| match heard {
         Heard::Open => match client.ask(Ask::get(&place)).await {
-            Ok(answer) => over(answer.json().unwrap_or_default()),
+            Ok(answer) => over(&answer.json().unwrap_or_default()),
             Err(outcome) => ControlFlow::Break(outcome),
         },
         Heard::Lost(why) => lost(&why),
@@ -161,7 +161,7 @@ async fn wait(session: &mut Session, id: &str) -> Outcome {
                 return ControlFlow::Continue(());
             }
             say(out, &if look.is_json { event.body } else { line(&json, *look) })?;
-            over(json["data"].clone())
+            over(&json["data"])
         }
     };
     let following = client.follow(&[], hear);
@@ -186,7 +186,7 @@ async fn wait(session: &mut Session, id: &str) -> Outcome {
 }
 
 /// Ends the waiting once the lines are free.
-fn over(call: Value) -> ControlFlow<Outcome> {
+fn over(call: &Value) -> ControlFlow<Outcome> {
     if call["timestamps"]["cleared"].is_null() {
         return ControlFlow::Continue(());
     }

@@ -101,7 +101,7 @@ const ATTEMPTS: [Column; 4] = [
 /// `dialbridge callbacks`
 pub(super) async fn run(session: &mut Session, Callbacks { command, list }: Callbacks) -> Ended {
     if let Some(Command::Show(One { id })) = command {
-        return session.show(Ask::get(place(&id)), whole).await;
+        return session.show(Ask::get(place(&id)), |callback: Value, look| whole(&callback, look)).await;
     }
     let ask = Ask::get("/v1/callbacks")
         .query("state", list.state)
@@ -116,9 +116,9 @@ fn place(id: &str) -> String {
     format!("/v1/callbacks/{}", segment(id))
 }
 
-fn whole(callback: Value, look: Look) -> String {
+fn whole(callback: &Value, look: Look) -> String {
     let attempts = callback["log"].as_array().map_or(&[][..], Vec::as_slice);
-    format!("{}\n{}", look.card(&CARD, &callback), look.table(&ATTEMPTS, attempts))
+    format!("{}\n{}", look.card(&CARD, callback), look.table(&ATTEMPTS, attempts))
 }
 
 /// `dialbridge resend`

@@ -64,7 +64,7 @@ const LIST: [Column; 8] = [
     ("AGENT", "/agent/name", Cell::Text),
     ("PHONE", "/phone", Cell::Text),
     ("TARGET", "/target", Cell::Text),
-    ("TALK", "/durations/talk", Cell::Text),
+    ("TALK, S", "/durations/talk", Cell::Text),
 ];
 
 const CARD: [Column; 11] = [

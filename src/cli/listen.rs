@@ -83,7 +83,7 @@ impl Forward {
         let began = self.clock.now();
         let callback = Callback {
             id: json["id"].as_str()?.to_owned(),
-            call: json["data"]["id"].as_str()?.parse().ok()?,
+            call: json["data"]["id"].as_str().and_then(|call| call.parse().ok()),
             tenant: String::new(),
             kind: event.kind,
             url: self.url.clone(),

@@ -205,7 +205,12 @@ mod tests {
 
     #[test]
     fn a_table_is_as_wide_as_its_cells_where_nobody_limits_it() {
-        insta::assert_snapshot!(Look::default().table(&COLUMNS, &rows()), @"");
+        insta::assert_snapshot!(Look::default().table(&COLUMNS, &rows()), @"
+        ID        AT                   NAME                         STATE
+        0190aa00  2026-01-02 03:04:05  Alice                        failed
+        0190aa01  -                    Bob with a rather long name  completed
+        0190aa02  -                    יעל                          queued
+        ");
     }
 
     #[test]
@@ -213,7 +218,12 @@ mod tests {
         let look = Look { width: Some(60), ..Look::default() };
         let table = look.table(&COLUMNS, &rows());
         assert!(table.lines().all(|line| line.width() <= 60), "{table}");
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @"
+        ID        AT                   NAME                STATE
+        0190aa00  2026-01-02 03:04:05  Alice               failed
+        0190aa01  -                    Bob with a rather…  completed
+        0190aa02  -                    יעל                 queued
+        ");
         let tiny = Look { width: Some(10), ..Look::default() }.table(&COLUMNS, &rows());
         assert!(tiny.contains("0190aa02") && tiny.contains("2026-01-02 03:04:05"), "{tiny}");
     }
