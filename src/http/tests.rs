@@ -4,6 +4,7 @@
 mod api;
 mod getdesk;
 mod idempotency;
+mod login;
 mod refusals;
 mod rig;
 mod voicenter;
