@@ -2,6 +2,8 @@
 //! store in the test's hands.
 
 mod api;
+mod clicks;
+mod eightbyeight;
 mod getdesk;
 mod idempotency;
 mod login;
