@@ -19,12 +19,12 @@ use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
 use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
-use crate::engine::{DoorOrder, Engine, Receipt};
+use crate::engine::{DoorOrder, Engine, Receipt, Wrapped};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, CallbackState, Due, Entry, Expired, Marked, OutboxRow, OutboxStats,
-    Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, CallbackState, Due, Entry, EventFilter, Expired, Marked,
+    OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -85,6 +85,8 @@ pub(super) struct Rig {
     pub(super) doors: Doors,
     pub(super) ari: watch::Sender<LinkState>,
     pub(super) ami: watch::Sender<LinkState>,
+    /// Keeps its other end alive.
+    _events: watch::Sender<u64>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) counters: Arc<HttpCounters>,
@@ -115,11 +117,13 @@ impl Rig {
         let directory = Arc::new(ArcSwap::from_pointee(Directory::new(directory.tenants)));
         let store = Arc::new(MemoryStore::default());
         let counters = Arc::new(HttpCounters::default());
+        let (events, events_heard) = watch::channel(0);
         let stopping = CancellationToken::new();
         let ports = Ports {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
+            events: events_heard,
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
             ami: manager_link,
@@ -137,7 +141,7 @@ impl Rig {
         };
         let peer = Peer::Address("192.0.2.7".parse().unwrap());
         let doors = Doors::new(ports);
-        Self { doors, ari, ami, store, directory, counters, stopping, orders: seen, peer }
+        Self { doors, ari, ami, _events: events, store, directory, counters, stopping, orders: seen, peer }
     }
 
     /// Sends a request to the public router.
@@ -214,6 +218,10 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
+            DoorOrder::WrapUp(_, reply) => {
+                let wrapped = if does == EngineDoes::Accept { Wrapped::Done } else { Wrapped::Over };
+                reply.send(Ok(wrapped)).unwrap();
+            }
         }
     }
 }
@@ -236,6 +244,7 @@ impl Recordings for OneRecording {
 pub(super) struct MemoryStore {
     pub(super) calls: Mutex<Vec<Snapshot>>,
     pub(super) ledger: Mutex<Vec<Entry>>,
+    pub(super) events: Mutex<Vec<CallEvent>>,
     pub(super) documents: Mutex<Vec<TenantDocument>>,
     pub(super) audit: Mutex<Vec<AuditLine>>,
     pub(super) outbox: Mutex<Vec<OutboxRow>>,
@@ -274,6 +283,25 @@ impl Store for MemoryStore {
     }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(self.ledger.lock().unwrap().clone())
+    }
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        self.well()?;
+        let is_wanted = |event: &CallEvent| {
+            filter.tenant.as_ref().is_none_or(|tenant| event.tenant == *tenant)
+                && (filter.agent.is_none() || event.agent == filter.agent)
+        };
+        let events = self.events.lock().unwrap();
+        let numbered = (1..).zip(events.iter().cloned()).filter(|(number, event)| *number > after && is_wanted(event));
+        Ok(numbered.take(limit as usize).collect())
+    }
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        self.well()?;
+        Ok(self.events.lock().unwrap().len() as u64)
     }
     async fn claim(&self, _: Timestamp, _: Duration, _: u32) -> Result<Vec<Due>, StoreError> {
         Ok(Vec::new())
