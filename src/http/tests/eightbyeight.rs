@@ -213,7 +213,7 @@ async fn what_is_wrong_is_said_with_its_status_and_nothing_rings() {
         ("phone=%FF%FE", StatusCode::BAD_REQUEST, "not valid UTF-8"),
         ("phone=12125550101&Phone=1", StatusCode::BAD_REQUEST, "Phone is given twice"),
         ("phone=12125550199", StatusCode::FORBIDDEN, "Phone is on the do-not-call list"),
-        ("phone=19005550101", StatusCode::FORBIDDEN, "Phone is not an allowed destination"),
+        ("phone=19005550101", StatusCode::FORBIDDEN, "Phone is a premium-rate number"),
         ("phone=911", StatusCode::BAD_REQUEST, "Phone is an emergency number"),
         ("phone=12125550101&callerId=2125550102", StatusCode::FORBIDDEN, "CallerId is not allowed"),
         ("phone=12125550101&callerId=97235550100", StatusCode::FORBIDDEN, "CallerId is not allowed"),
