@@ -32,6 +32,8 @@ pub struct Tenant {
     pub do_not_call: Vec<String>,
     /// Origins (`https://crm.example`) whose pages may place calls.
     pub crm_origins: Vec<String>,
+    /// Ask the agent first about links that come from no page at all: typed, a bookmark, a spreadsheet.
+    pub confirm_typed_links: bool,
     /// Where the record of each call goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cdr_url: Option<String>,
@@ -178,6 +180,7 @@ impl Default for Tenant {
             allowed_destinations: Vec::new(),
             do_not_call: Vec::new(),
             crm_origins: Vec::new(),
+            confirm_typed_links: false,
             cdr_url: None,
             duplicate_window: 5,
             sip_trunk: None,

@@ -13,6 +13,8 @@ pub enum Counted {
     Voicenter,
     /// The Getdesk door.
     Getdesk,
+    /// The 8x8 door.
+    EightByEight,
     /// Signing in and out.
     Login,
     /// The native API.
@@ -23,9 +25,10 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 6] = [
+const DOORS: [(&str, Counted); 7] = [
     ("voicenter", Counted::Voicenter),
     ("getdesk", Counted::Getdesk),
+    ("8x8", Counted::EightByEight),
     ("login", Counted::Login),
     ("api", Counted::Api),
     ("health", Counted::Health),

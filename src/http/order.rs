@@ -140,6 +140,10 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
         return Err(Unavailable::PbxAway.into());
     }
     let id = admission.request.id;
+    if !admission.request.warnings.is_empty() {
+        let warnings = &admission.request.warnings;
+        tracing::info!(call.id = %id, door = click.door, ?warnings, "accepted and ignored");
+    }
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
             tracing::debug!(call.id = %call, "accepted");
@@ -183,12 +187,7 @@ pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<A
         public_url: &ports.public_url,
         callback_check: &*ports.callback_check,
     };
-    let admission = admit(click, &context)?;
-    if !admission.request.warnings.is_empty() {
-        let warnings = &admission.request.warnings;
-        tracing::info!(call.id = %admission.request.id, door = click.door, ?warnings, "accepted and ignored");
-    }
-    Ok(admission)
+    Ok(admit(click, &context)?)
 }
 
 /// Ends all calls of a phone; answers with the newest of them. A phone that this tenant does not know
