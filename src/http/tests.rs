@@ -5,6 +5,8 @@ mod abuse;
 #[path = "../../tests/abuse/mod.rs"]
 mod abuse_table;
 mod api;
+mod clicks;
+mod eightbyeight;
 mod getdesk;
 mod idempotency;
 mod login;
