@@ -70,6 +70,7 @@ impl Door {
                 &[("code", "demo-code"), ("action", "call"), ("phone", "105"), ("target", "12125550101")]
             }
             Self::Getdesk => &[("token", "demo-code"), ("email", "erin@demo.example"), ("phone_number", "12125550101")],
+            Self::EightGet | Self::EightPost | Self::EightPage => &[("phone", "12125550101")],
         };
         pairs.iter().map(|(name, value)| (Cow::Borrowed(*name), Value::from(*value))).collect()
     }
@@ -169,8 +170,12 @@ impl Sent {
 const FORM: &str = "application/x-www-form-urlencoded";
 const FOR_PROGRAMS: [(&str, &str); 1] = [("accept", "application/json")];
 /// A link that somebody followed from no page at all.
-const LINK: [(&str, &str); 4] =
-    [("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")];
+const LINK: [(&str, &str); 4] = [
+    ("sec-fetch-site", "none"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-user", "?1"),
+];
 
 /// For a query or a form; none where a value is JSON's own.
 fn urlencoded(pairs: &Pairs) -> Option<String> {

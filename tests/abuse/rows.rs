@@ -2,8 +2,8 @@
 
 use super::Becomes::{self, Blocked, Forbidden, Malformed, Nobody, Offline, Placed, Stranger, Unknown};
 use super::Field::{
-    self, Action, CallbackUrl, CallerId, CallerName, CheckPhone, Email, ExtRecord, Format, IgnoreDoNotCall,
-    DialPlan, JsonpCallback, Language, LoginCode, MaxDuration, Named, Phone, PhoneAutoAnswer, PhoneCallerId, PhoneCallerName,
+    self, Action, CallbackUrl, CallerId, CallerName, CheckPhone, DialPlan, Email, ExtRecord, Format, IgnoreDoNotCall,
+    JsonpCallback, Language, LoginCode, MaxDuration, Named, Phone, PhoneAutoAnswer, PhoneCallerId, PhoneCallerName,
     PhoneMaxDialTime, Prefix, Queue, Record, Target, TargetInCapitals, TargetMaxDialTime, Token, UserData, Var,
 };
 use super::{Row, Value};
@@ -316,10 +316,18 @@ fn plans() -> Vec<Row> {
         row("a dial plan that leaves a star code", Malformed, planned("2", "9*72")),
         row("a dial plan that leaves a premium-rate number", Forbidden, planned("2", "919005550101")),
     ];
-    rows.extend(each(Prefix, Malformed, &[("a star", "*67"), ("a plus", "+1"), ("a technology", "SIP/"), ("Arabic", "٩")]));
+    rows.extend(each(
+        Prefix,
+        Malformed,
+        &[("a star", "*67"), ("a plus", "+1"), ("a technology", "SIP/"), ("Arabic", "٩")],
+    ));
     for field in [DialPlan, Queue] {
         rows.extend(each(field, Unknown, &[("nobody's", "99"), ("none", "0")]));
-        rows.extend(each(field, Malformed, &[("negative", "-1"), ("a name", "support"), ("a path", "7/../8"), ("huge", "99999999999")]));
+        rows.extend(each(
+            field,
+            Malformed,
+            &[("negative", "-1"), ("a name", "support"), ("a path", "7/../8"), ("huge", "99999999999")],
+        ));
     }
     rows
 }

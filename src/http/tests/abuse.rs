@@ -121,6 +121,7 @@ async fn any_string_in_any_parameter(door: Door) {
             assert!(answer.status < 500, "{field:?} {value:?}: {answer:?}");
             let said = door.read(&answer).unwrap_or_else(|error| panic!("{field:?} {value:?}: {error}"));
             let is_placed = (said.status, said.code) == door.says(Becomes::Placed);
+            assert!(is_placed || said.call.is_none(), "{field:?} {value:?}: {answer:?}");
             assert_eq!(attacker.calls(), usize::from(is_placed), "{field:?} {value:?}: {answer:?}");
         }
     }
