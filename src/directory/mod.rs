@@ -8,9 +8,12 @@ mod agent;
 mod change;
 mod check;
 mod credential;
+pub mod desk;
 mod document;
+pub mod edit;
 pub mod file;
 mod limits;
+pub mod password;
 mod secret;
 mod tenant;
 

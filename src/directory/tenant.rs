@@ -149,6 +149,7 @@ pub struct CallbackSecret {
     /// Its name.
     pub name: String,
     /// `whsec_` and Base64.
+    #[serde(default)]
     pub secret: Sealed,
 }
 

@@ -51,6 +51,7 @@ use crate::call::CallId;
 use crate::clock::Clock;
 use crate::device::Devices;
 use crate::directory::Directory;
+use crate::editor::Editor;
 use crate::engine::Engine;
 use crate::http::auth::Gate;
 use crate::link::LinkState;
@@ -64,10 +65,12 @@ pub type CallbackCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 pub struct Ports {
     /// Where orders go.
     pub engine: Engine,
-    /// What is known of calls, and where the directory is kept.
+    /// What is known of calls.
     pub store: Arc<dyn Store>,
     /// The directory that counts now.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// Who changes it.
+    pub editor: Arc<Editor>,
     /// States of all phones.
     pub devices: watch::Receiver<Arc<Devices>>,
     /// How the ARI link stands.
@@ -129,8 +132,6 @@ pub trait Recordings: Send + Sync {
 struct Shared {
     ports: Ports,
     gate: Gate,
-    /// Held by whoever changes the directory: changes come one after the other.
-    editing: tokio::sync::Mutex<()>,
 }
 
 /// The routers of one daemon. They share their limits.
@@ -139,7 +140,7 @@ pub struct Doors(Arc<Shared>);
 impl Doors {
     /// Opens nothing yet: only joins the doors to what they use.
     pub fn new(ports: Ports) -> Self {
-        Self(Arc::new(Shared { ports, gate: Gate::default(), editing: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Shared { ports, gate: Gate::default() }))
     }
 
     /// For `http.listen`.

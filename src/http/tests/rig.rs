@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::device::{DeviceState, Devices};
 use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
+use crate::editor::Editor;
 use crate::engine::{DoorOrder, Engine, Receipt};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
@@ -119,6 +120,7 @@ impl Rig {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
+            editor: Arc::new(Editor::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&directory), Clock::start())),
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
             ami: manager_link,
