@@ -129,10 +129,8 @@ pub async fn stored(store: &dyn Store) -> Result<Directory, StoreError> {
 /// Only tenants that change are written.
 fn documents(next: &Directory, changes: &[Change]) -> Vec<TenantDocument> {
     let differs = |tenant: &&Arc<Tenant>| changes.iter().any(|change| change.tenant == tenant.id);
-    let document = |tenant: &Arc<Tenant>| TenantDocument {
-        tenant: tenant.id.clone(),
-        document: directory::to_document(tenant),
-    };
+    let document =
+        |tenant: &Arc<Tenant>| TenantDocument { tenant: tenant.id.clone(), document: directory::to_document(tenant) };
     next.tenants.values().filter(differs).map(document).collect()
 }
 

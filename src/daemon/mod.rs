@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::part::Part;
@@ -145,17 +145,20 @@ impl Running {
         let exporter =
             exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
         let editor = Arc::new(Editor::new(common.store.clone(), common.directory.clone(), clock));
+        let (told, events) = watch::channel(0);
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
             directory: common.directory.clone(),
             editor: Arc::clone(&editor),
+            events,
             devices: ami.devices(),
             ari: ari.state(),
             ami: ami.state(),
             clock,
             public_url: config.http.public_url.as_str().into(),
             trusted_proxies: config.http.trusted_proxies.as_slice().into(),
+            session: config.session,
             callback_check: Arc::new(move |url| {
                 check_callback_url(url).map_err(|why| why.to_string())?;
                 guard.check_url(url).map_err(|why| why.to_string())
@@ -166,7 +169,7 @@ impl Running {
             stopping: doors.stop.clone(),
         };
         let listeners = listen::Listeners::bind(config).await?;
-        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle() };
+        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle(), told };
         let turning = turning(&common, board, inboxes, ari.clone()).run(engine.stop.clone());
         engine.spawn("the engine", async { turning.await.context("the store refuses what the engine writes") });
         links.spawn("the ARI link", calling.run(links.stop.clone()).map(Ok));
@@ -230,6 +233,8 @@ struct Inboxes {
     notices: mpsc::Receiver<Notice>,
     /// Rung when a callback was written.
     owed: Arc<Notify>,
+    /// Counts commits that brought events.
+    told: watch::Sender<u64>,
 }
 
 async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
@@ -253,6 +258,7 @@ fn turning(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari)
         notices: inboxes.notices,
         actions: Box::new(move |action| ari.send(action)),
         callbacks: inboxes.owed,
+        events: inboxes.told,
         observe: Box::new(move |turn: &Turn<'_>| {
             heart.beat();
             metrics.turn(turn);

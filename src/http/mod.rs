@@ -15,10 +15,15 @@ mod crowd;
 mod door;
 mod error;
 mod guard;
+mod idempotency;
 mod limits;
+mod login;
 mod order;
 mod pace;
+mod page;
+mod password;
 mod serve;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -35,7 +40,7 @@ use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS}
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use futures_util::Stream;
 use ipnet::IpNet;
@@ -49,11 +54,13 @@ pub use serve::{Listener, serve};
 
 use crate::call::CallId;
 use crate::clock::Clock;
+use crate::config::SessionConfig;
 use crate::device::Devices;
 use crate::directory::Directory;
 use crate::editor::Editor;
 use crate::engine::Engine;
 use crate::http::auth::Gate;
+use crate::http::login::SignIns;
 use crate::link::LinkState;
 use crate::store::Store;
 
@@ -71,6 +78,8 @@ pub struct Ports {
     pub directory: Arc<ArcSwap<Directory>>,
     /// Who changes it.
     pub editor: Arc<Editor>,
+    /// Counts commits that brought events: only a wake-up, the truth is in the store.
+    pub events: watch::Receiver<u64>,
     /// States of all phones.
     pub devices: watch::Receiver<Arc<Devices>>,
     /// How the ARI link stands.
@@ -83,6 +92,8 @@ pub struct Ports {
     pub public_url: Arc<str>,
     /// `http.trusted_proxies`
     pub trusted_proxies: Arc<[IpNet]>,
+    /// How long agents stay signed in.
+    pub session: SessionConfig,
     /// Whether a callback may go somewhere.
     pub callback_check: CallbackCheck,
     /// Recorded calls.
@@ -132,6 +143,7 @@ pub trait Recordings: Send + Sync {
 struct Shared {
     ports: Ports,
     gate: Gate,
+    sign_ins: SignIns,
 }
 
 /// The routers of one daemon. They share their limits.
@@ -140,7 +152,7 @@ pub struct Doors(Arc<Shared>);
 impl Doors {
     /// Opens nothing yet: only joins the doors to what they use.
     pub fn new(ports: Ports) -> Self {
-        Self(Arc::new(Shared { ports, gate: Gate::default() }))
+        Self(Arc::new(Shared { ports, gate: Gate::default(), sign_ins: SignIns::default() }))
     }
 
     /// For `http.listen`.
@@ -152,6 +164,7 @@ impl Doors {
             .merge(self.counted(Counted::Voicenter, voicenter))
             .merge(self.counted(Counted::Getdesk, getdesk))
             .merge(self.counted(Counted::Api, api::routes()))
+            .merge(self.counted(Counted::Login, login()))
             .merge(self.counted(Counted::Health, health()))
             .merge(self.counted(Counted::Other, Router::new().fallback(elsewhere)))
             .layer(map_response(cautious))
@@ -181,6 +194,10 @@ impl Doors {
     }
 }
 
+fn login() -> Router<Arc<Shared>> {
+    Router::new().route(login::PATH, get(login::show).post(login::sign_in)).route("/logout", post(login::sign_out))
+}
+
 fn health() -> Router<Arc<Shared>> {
     Router::new().route("/healthz", get(api::health::alive)).route("/readyz", get(api::health::ready))
 }
@@ -201,7 +218,7 @@ async fn cautious(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -17,13 +17,15 @@ use crate::http::auth::Caller;
 use crate::http::count::Refused;
 use crate::http::limits::TooMany;
 use crate::link::LinkState;
-use crate::store::{AuditLine, Snapshot};
+use crate::store::{AuditLine, Mark, Snapshot};
 
 /// How long an order may wait for its answer once a link to Asterisk is down.
 const WITHOUT_PBX: Duration = Duration::from_secs(2);
-/// How long an order may wait for its answer at all: with a slow body before it (10 s) still less than
-/// a whole request may take (20 s).
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long an order may wait for its answer at all: with a slow body before it (10 s) and what else may
+/// be waited for still less than a whole request may take (20 s).
+const PATIENCE: Duration = Duration::from_secs(7);
+/// How long an order may wait for what its idempotency key stands for.
+const MARK_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a refusal may wait for its line in the audit.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -128,6 +130,9 @@ async fn note_refused(shared: &Shared, caller: &Caller, action: String) {
 
 async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed, Declined> {
     let ports = &shared.ports;
+    if let Some(call) = placed_before(shared, caller, &click).await? {
+        return Ok(Placed { call, is_new: false });
+    }
     login_code_guarded(shared, caller, &click.phone)?;
     let admission = judge(shared, caller, &click)?;
     if !(ports.ari.borrow().is_up() && ports.ami.borrow().is_up()) {
@@ -145,6 +150,22 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
         }
         Receipt::KeyReused => Err(Declined::KeyReused),
         Receipt::TooMany(exceeded) => Err(exceeded.into()),
+    }
+}
+
+/// The call that the click's idempotency key stands for. Whether the click would be allowed now does not
+/// matter: it was, and this is the answer that its client has missed.
+async fn placed_before(shared: &Shared, caller: &Caller, click: &Click) -> Result<Option<CallId>, Declined> {
+    let Some(mark) = &click.idempotency else { return Ok(None) };
+    let (store, since) = (&shared.ports.store, shared.ports.clock.now() - Mark::LIFE);
+    let whose = (caller.tenant.id.as_str(), caller.credential.name.as_str());
+    let Ok(Ok(found)) = timeout(MARK_PATIENCE, store.marked(whose, &mark.key, since)).await else {
+        return Err(Unavailable::StoreAway.into());
+    };
+    match found {
+        Some(first) if first.call.was_abandoned() => Ok(None),
+        Some(first) if first.fingerprint != mark.fingerprint => Err(Declined::KeyReused),
+        first => Ok(first.map(|first| first.call.request.id)),
     }
 }
 

@@ -2,7 +2,10 @@
 //! store in the test's hands.
 
 mod api;
+mod directory;
 mod getdesk;
+mod idempotency;
+mod login;
 mod refusals;
 mod rig;
 mod voicenter;

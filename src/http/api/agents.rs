@@ -45,35 +45,16 @@ pub(super) async fn set_password(
     if !password::is_good(wanted.expose()) {
         return Err(ApiError::new(Kind::Impossible, format!("password {}", password::NOT_GOOD)).at("password"));
     }
-    if is_own {
-        prove(&shared, &asker, &agent, current).await?;
+    // That it is the agent who asks, and nobody who found a screen unlocked.
+    if is_own && !shared.sign_ins.prove(&shared.ports, (&tenant, &agent), current.unwrap_or_default()).await? {
+        return Err(ApiError::new(Kind::Forbidden, "current is not the agent's password").at("current"));
     }
-    let hash = blocking(move || password::hash(&wanted)).await?;
+    let hash = shared.sign_ins.passwords().work(move || password::hash(&wanted)).await?;
     let changed = edit(&shared, &asker, Some(("agents", &extension)), |tenant| {
         let agent = find::<Agent>(tenant, &extension).ok_or_else(ApiError::not_found)?;
         Ok(put(tenant, Agent { password_hash: Some(hash), ..agent.clone() }))
     });
     changed.await.map(|_| StatusCode::NO_CONTENT)
-}
-
-/// That it is the agent who asks, and nobody who found a screen unlocked.
-async fn prove(shared: &Shared, asker: &Asker, agent: &Agent, current: Option<Sealed>) -> Result<(), ApiError> {
-    let caller = asker.caller(&shared.ports.directory.load())?;
-    shared.gate.may_try_login_code(&shared.ports, &caller)?;
-    let (Some(current), Some(hash)) = (current, agent.password_hash.clone()) else {
-        return Err(ApiError::new(Kind::Forbidden, "current is not the agent's password").at("current"));
-    };
-    if blocking(move || password::fits(&current, &hash)).await? {
-        return Ok(());
-    }
-    shared.gate.wrong_login_code(&shared.ports, &caller);
-    Err(ApiError::new(Kind::Forbidden, "current is not the agent's password").at("current"))
-}
-
-/// Hashes on threads where that may take its time.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| ApiError::new(Kind::Unavailable, "the password could not be hashed"))
 }
 
 /// Where to log in.

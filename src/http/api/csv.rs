@@ -87,25 +87,25 @@ mod tests {
         read("number", text.as_bytes()).collect()
     }
 
-    fn good(line: u64, cell: &str) -> Cell {
-        Ok((line, cell.to_owned()))
+    fn bad(line: u64, why: &str) -> Cell {
+        Err((line, why.to_owned()))
     }
 
     #[test]
     fn a_column_is_found_by_its_name_or_is_the_only_one() {
-        let expected = [good(2, "+1"), good(3, "+2")];
+        let expected = [Ok((2, "+1".to_owned())), Ok((3, "+2".to_owned()))];
         assert_eq!(cells("number\n+1\n+2\n"), expected);
         assert_eq!(cells("\u{feff}name,Number,why\r\nA,+1,x\r\n\"B, C\",'+2,\"y\nz\"\r\n"), expected);
-        assert_eq!(cells("+1\n\n'+2"), [good(1, "+1"), good(3, "+2")], "empty lines are nothing");
+        assert_eq!(cells("+1\n\n'+2"), [Ok((1, "+1".to_owned())), Ok((3, "+2".to_owned()))], "empty lines are nothing");
         assert_eq!(cells(""), []);
     }
 
     #[test]
     fn a_bad_row_is_told_by_its_line() {
-        assert_eq!(cells("a,number\n1\n2,3"), [Err((2, "has no number".to_owned())), good(3, "3")]);
+        assert_eq!(cells("a,number\n1\n2,3"), [bad(2, "has no number"), Ok((3, "3".to_owned()))]);
         let several = "has several columns, and the first line names none number";
-        assert_eq!(cells("1\n2,3"), [good(1, "1"), Err((2, several.to_owned()))]);
-        assert_eq!(cells("number\n\" \""), [Err((2, "has no number".to_owned()))]);
+        assert_eq!(cells("1\n2,3"), [Ok((1, "1".to_owned())), bad(2, several)]);
+        assert_eq!(cells("number\n\" \""), [bad(2, "has no number")]);
         let _: Vec<Cell> = read("number", b"number\n\xff\xfe,\"").collect();
     }
 

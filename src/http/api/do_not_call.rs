@@ -229,10 +229,8 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_lines_are_read_and_not_one_more() {
-        let mut file = "number\n".to_owned();
-        for n in 0..MOST {
-            file += &format!("+1212{:07}\n", 2_000_000 + n);
-        }
+        let numbers = (0..MOST).map(|n| format!("+1212{:07}\n", 2_000_000 + n));
+        let mut file: String = std::iter::once("number\n".to_owned()).chain(numbers).collect();
         assert_eq!(from_csv(file.as_bytes(), "US").unwrap().len(), MOST);
         file += "+12125550199\n";
         assert!(from_csv(file.as_bytes(), "US").is_err());

@@ -58,15 +58,15 @@ fn flawed(flaws: &[Flaw], wanted: &[Tenant], subject: Subject<'_>) -> ApiError {
     }
 }
 
-/// These tenants with hashes in place of passwords: made on threads where that may take its time.
+/// These tenants with hashes in place of passwords: made where that may take its time.
 pub(super) async fn sealed(shared: &Shared, mut tenants: Vec<Tenant>) -> Result<Vec<Tenant>, ApiError> {
     if !tenants.iter().flat_map(|tenant| &tenant.agents).any(|agent| agent.password.is_some()) {
         return Ok(tenants);
     }
     let now = shared.ports.directory.load_full();
-    let sealed = tokio::task::spawn_blocking(move || {
+    let sealed = shared.sign_ins.passwords().work(move || {
         password::seal(&mut tenants, &now);
         tenants
     });
-    sealed.await.map_err(|_| ApiError::new(Kind::Unavailable, "the passwords could not be hashed"))
+    Ok(sealed.await?)
 }

@@ -15,16 +15,17 @@ use tower::ServiceExt;
 
 use crate::call::CallId;
 use crate::clock::Clock;
+use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
 use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
 use crate::editor::Editor;
-use crate::engine::{DoorOrder, Engine, Receipt};
+use crate::engine::{DoorOrder, Engine, Receipt, Wrapped};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, CallbackState, Due, Entry, OutboxRow, OutboxStats, Settlement, Snapshot,
-    Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, CallbackState, Due, Entry, EventFilter, Expired, Marked,
+    OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -85,6 +86,8 @@ pub(super) struct Rig {
     pub(super) doors: Doors,
     pub(super) ari: watch::Sender<LinkState>,
     pub(super) ami: watch::Sender<LinkState>,
+    /// Keeps its other end alive.
+    _events: watch::Sender<u64>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) counters: Arc<HttpCounters>,
@@ -115,18 +118,21 @@ impl Rig {
         let directory = Arc::new(ArcSwap::from_pointee(Directory::new(directory.tenants)));
         let store = Arc::new(MemoryStore::default());
         let counters = Arc::new(HttpCounters::default());
+        let (events, events_heard) = watch::channel(0);
         let stopping = CancellationToken::new();
         let ports = Ports {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
             editor: Arc::new(Editor::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&directory), Clock::start())),
+            events: events_heard,
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
             ami: manager_link,
             clock: Clock::start(),
             public_url: "http://127.0.0.1:8080".into(),
             trusted_proxies: Arc::new([]),
+            session: SessionConfig { idle: Duration::from_hours(8), absolute: Duration::from_hours(24) },
             callback_check: Arc::new(|url| {
                 if url.contains("//127.0.0.1:8091/") { Ok(()) } else { Err("leads to a forbidden address".to_owned()) }
             }),
@@ -137,7 +143,7 @@ impl Rig {
         };
         let peer = Peer::Address("192.0.2.7".parse().unwrap());
         let doors = Doors::new(ports);
-        Self { doors, ari, ami, store, directory, counters, stopping, orders: seen, peer }
+        Self { doors, ari, ami, _events: events, store, directory, counters, stopping, orders: seen, peer }
     }
 
     /// Sends a request to the public router.
@@ -214,6 +220,10 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
+            DoorOrder::WrapUp(_, reply) => {
+                let wrapped = if does == EngineDoes::Accept { Wrapped::Done } else { Wrapped::Over };
+                reply.send(Ok(wrapped)).unwrap();
+            }
         }
     }
 }
@@ -236,9 +246,11 @@ impl Recordings for OneRecording {
 pub(super) struct MemoryStore {
     pub(super) calls: Mutex<Vec<Snapshot>>,
     pub(super) ledger: Mutex<Vec<Entry>>,
+    pub(super) events: Mutex<Vec<CallEvent>>,
     pub(super) documents: Mutex<Vec<TenantDocument>>,
     pub(super) audit: Mutex<Vec<AuditLine>>,
     pub(super) outbox: Mutex<Vec<OutboxRow>>,
+    pub(super) sessions: Mutex<Vec<Session>>,
     pub(super) broken: Mutex<bool>,
 }
 
@@ -264,8 +276,34 @@ impl Store for MemoryStore {
         let calls = self.calls.lock().unwrap();
         Ok(calls.iter().find(|call| call.request.id == id && call.request.tenant == tenant).cloned())
     }
+    async fn marked(&self, _: (&str, &str), key: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        self.well()?;
+        let calls = self.calls.lock().unwrap();
+        let marks = calls.iter().rev().filter_map(|call| Some((call.request.idempotency.clone()?, call)));
+        let found = marks.into_iter().find(|(mark, _)| mark.key == key);
+        Ok(found.map(|(mark, call)| Marked { fingerprint: mark.fingerprint, call: call.clone() }))
+    }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(self.ledger.lock().unwrap().clone())
+    }
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        self.well()?;
+        let is_wanted = |event: &CallEvent| {
+            filter.tenant.as_ref().is_none_or(|tenant| event.tenant == *tenant)
+                && (filter.agent.is_none() || event.agent == filter.agent)
+        };
+        let events = self.events.lock().unwrap();
+        let numbered = (1..).zip(events.iter().cloned()).filter(|(number, event)| *number > after && is_wanted(event));
+        Ok(numbered.take(limit as usize).collect())
+    }
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        self.well()?;
+        Ok(self.events.lock().unwrap().len() as u64)
     }
     async fn claim(&self, _: Timestamp, _: Duration, _: u32) -> Result<Vec<Due>, StoreError> {
         Ok(Vec::new())
@@ -322,6 +360,29 @@ impl Store for MemoryStore {
         self.well()?;
         self.documents.lock().unwrap().extend_from_slice(documents);
         self.audit.lock().unwrap().extend_from_slice(audit);
+        Ok(())
+    }
+    async fn open_session(&self, session: &Session, _: &Expired) -> Result<(), StoreError> {
+        self.well()?;
+        self.sessions.lock().unwrap().push(session.clone());
+        Ok(())
+    }
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError> {
+        self.well()?;
+        let sessions = self.sessions.lock().unwrap();
+        let of = |session: &&Session| match token {
+            SessionToken::Strict => session.strict == hash,
+            SessionToken::Dial => session.dial == hash,
+        };
+        Ok(sessions.iter().find(of).cloned())
+    }
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut sessions = self.sessions.lock().unwrap();
+        sessions.iter_mut().filter(|session| session.strict == strict).for_each(|session| session.seen_at = at);
+        Ok(())
+    }
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError> {
+        self.sessions.lock().unwrap().retain(|session| session.strict != strict);
         Ok(())
     }
     async fn ping(&self) -> Result<(), StoreError> {

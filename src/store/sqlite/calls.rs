@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::error::unreadable;
-use crate::call::{CallId, Phase};
+use crate::call::CallId;
 use crate::store::{Entry, Snapshot, StoreError};
 use crate::timestamp::Timestamp;
 
@@ -25,13 +25,7 @@ pub(super) struct CallRow {
 impl CallRow {
     pub(super) fn new(snapshot: &Snapshot) -> Result<Self, StoreError> {
         let Snapshot { request, journal } = snapshot;
-        let verdict = match &journal.phase {
-            Phase::Ended { verdict } => Some(to_json(verdict)?),
-            Phase::CallingAgent { .. }
-            | Phase::CallingTarget { .. }
-            | Phase::Talking { .. }
-            | Phase::Clearing { .. } => None,
-        };
+        let verdict = journal.verdict().filter(|_| journal.is_over()).as_ref().map(to_json).transpose()?;
         Ok(Self {
             id: request.id.to_string(),
             tenant: request.tenant.clone(),
@@ -149,7 +143,8 @@ pub(super) async fn ledger(readers: &SqlitePool, id: CallId) -> Result<Vec<Entry
     rows.bind(id.to_string()).fetch_all(readers).await?.iter().map(|row| entry(id, row)).collect()
 }
 
-fn snapshot(row: &SqliteRow) -> Result<Snapshot, StoreError> {
+/// The call in a row with its `id`, `request` and `journal`.
+pub(super) fn snapshot(row: &SqliteRow) -> Result<Snapshot, StoreError> {
     let id: &str = row.try_get("id")?;
     let told = |error| unreadable(&format!("call {id}"), error);
     Ok(Snapshot {

@@ -11,8 +11,11 @@
 mod callbacks;
 mod calls;
 mod error;
+mod events;
+mod marks;
 mod open;
 mod outbox;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -31,8 +34,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room, Settlement, Snapshot, Store,
-    StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, Due, Entry, EventFilter, Expired, Marked, OutboxRow,
+    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -81,6 +84,8 @@ impl Store for SqliteStore {
             calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
             ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
             callbacks: batch.callbacks.clone(),
+            events: batch.events.clone(),
+            marks: batch.marks.clone(),
             audit: batch.audit.clone(),
         };
         self.write(op).await.map(drop)
@@ -98,8 +103,25 @@ impl Store for SqliteStore {
         calls::one(&self.readers, tenant, id).await
     }
 
+    async fn marked(&self, whose: (&str, &str), key: &str, since: Timestamp) -> Result<Option<Marked>, StoreError> {
+        marks::find(&self.readers, whose, key, since).await
+    }
+
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
         calls::ledger(&self.readers, id).await
+    }
+
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        events::after(&self.readers, filter, after, limit).await
+    }
+
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        events::newest(&self.readers).await
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError> {
@@ -166,6 +188,22 @@ impl Store for SqliteStore {
     async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError> {
         let op = Op::PutTenants { documents: documents.to_vec(), audit: audit.to_vec(), at: self.clock.now() };
         self.write(op).await.map(drop)
+    }
+
+    async fn open_session(&self, session: &Session, expired: &Expired) -> Result<(), StoreError> {
+        self.write(Op::OpenSession { session: session.clone(), expired: *expired }).await.map(drop)
+    }
+
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError> {
+        sessions::find(&self.readers, token, hash).await
+    }
+
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Op::SessionSeen { strict: strict.to_owned(), at }).await.map(drop)
+    }
+
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError> {
+        self.write(Op::EndSession(strict.to_owned())).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
