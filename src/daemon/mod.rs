@@ -8,6 +8,7 @@
 
 mod directory;
 mod exporter;
+mod forward;
 mod listen;
 mod part;
 mod recordings;
@@ -23,6 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::forward::courier;
 use self::part::Part;
 use crate::asterisk::{ami, ari};
 use crate::callback::guard::Guard;

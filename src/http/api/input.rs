@@ -175,7 +175,7 @@ fn field_of(path: &serde_path_to_error::Path, last: Option<&str>) -> String {
         }
     }
     // A field that is unknown is the path's last already; one that is missing is not.
-    let is_named = |last: &str| matches!(path.iter().last(), Some(Segment::Map { key }) if shown(key) == last);
+    let is_named = |last: &str| matches!(path.iter().next_back(), Some(Segment::Map { key }) if shown(key) == last);
     last.into_iter().filter(|last| !is_named(last)).for_each(name);
     field.replace(".[", "[")
 }
