@@ -6,6 +6,7 @@ use crate::dial::endpoint::Endpoint;
 use crate::dial::route::{DialPlan, Route};
 use crate::directory::agent::Agent;
 use crate::directory::credential::Credential;
+use crate::directory::hours::OfficeHours;
 use crate::directory::limits::Limits;
 use crate::directory::secret::Sealed;
 
@@ -46,6 +47,9 @@ pub struct Tenant {
     pub dial_plan: Option<u32>,
     /// How much it may do.
     pub limits: Limits,
+    /// When it works; absent: always. Outside of these hours most limits are a quarter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office_hours: Option<OfficeHours>,
     /// A static header of callbacks, for receivers that cannot check signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_header: Option<CallbackHeader>,
@@ -182,6 +186,7 @@ impl Default for Tenant {
             sip_trunk: None,
             dial_plan: None,
             limits: Limits::default(),
+            office_hours: None,
             callback_header: None,
             callback_secrets: Vec::new(),
             caller_ids: Vec::new(),

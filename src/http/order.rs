@@ -61,10 +61,9 @@ impl Declined {
             Self::Refused(Refusal::Offline(_)) => Refused::Offline,
             Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
             Self::TooMany(_) => Refused::TooMany,
-            Self::Limited { limit: Limit::AgentActive, .. } => Refused::AgentActive,
             Self::KeyReused => Refused::KeyReused,
             Self::Unavailable(_) => Refused::Unavailable,
-            Self::NoActiveCall => return None,
+            Self::Limited { .. } | Self::NoActiveCall => return None,
         })
     }
 }
@@ -91,7 +90,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
     let Err(declined) = &placed else { return placed };
-    if let Some(kind) = declined.kind() {
+    if let Declined::Limited { limit, .. } = declined {
+        shared.ports.counters.limit(*limit);
+    } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
