@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -50,7 +51,10 @@ pub fn apply(directory: &Directory, wanted: &[Tenant]) -> Result<Directory, Vec<
         flaws.extend(check::flaws(&settled));
         next.tenants.insert(settled.id.clone(), settled.into());
     }
-    flaws.extend(check::shared(next.tenants.values().map(AsRef::as_ref)));
+    // What two share is the fault of the one that is being changed.
+    let is_wanted = |tenant: &&Arc<Tenant>| wanted.iter().any(|wanted| wanted.id == tenant.id);
+    let (changed, others): (Vec<_>, Vec<_>) = next.tenants.values().partition(is_wanted);
+    flaws.extend(check::shared(others.into_iter().chain(changed).map(AsRef::as_ref)));
     if flaws.is_empty() { Ok(next) } else { Err(flaws) }
 }
 

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::directory::check::{self, Flaw};
 use crate::directory::secret::{Sealed, TokenHash};
-use crate::directory::{Directory, Tenant};
+use crate::directory::{Directory, Limits, Tenant};
 
 /// A commented file to start from.
 pub const SAMPLE: &str = include_str!("sample.toml");
@@ -72,6 +72,7 @@ pub fn parse_with(text: &str, read: impl Fn(&str) -> io::Result<String>) -> Resu
         let tenant = parse_tenant(tenant, &read, &mut file.warnings)?;
         file.tenants.push(tenant);
     }
+    file.warnings.extend(file.tenants.iter().filter_map(hasty));
     let mut flaws: Vec<Flaw> = file.tenants.iter().flat_map(check::flaws).collect();
     flaws.extend(check::shared(file.tenants.iter()));
     flaws.extend(twice(&file.tenants));
@@ -167,6 +168,12 @@ fn first_line(file: &str, path: &str, read: &impl Fn(&str) -> io::Result<String>
     let text = read(file).map_err(|error| shape(path, &format!("{file}: {error}")))?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() { Err(shape(path, &format!("{file}: is empty"))) } else { Ok(line.to_owned()) }
+}
+
+fn hasty(tenant: &Tenant) -> Option<String> {
+    let (id, wise) = (&tenant.id, Limits::WISE_PER_SECOND);
+    let is_hasty = tenant.limits.tenant_per_second > wise;
+    is_hasty.then(|| format!("{id}: limits.tenant_per_second is above {wise}, which no people need"))
 }
 
 fn twice(tenants: &[Tenant]) -> impl Iterator<Item = Flaw> {
