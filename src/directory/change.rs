@@ -180,14 +180,18 @@ fn compare_field(field: &str, old: &Value, new: &Value) -> Vec<String> {
 
 /// Lists of words: each that went or came, or how many where they are too many to be read.
 fn compare_words(field: &str, old: &[Value], new: &[Value]) -> Vec<String> {
-    let words = |list: &[Value]| list.iter().map(show).collect::<BTreeSet<String>>();
+    let words = |list: &[Value]| -> Vec<String> { list.iter().map(show).collect() };
     let (old, new) = (words(old), words(new));
-    let told = |sign: char, words: Vec<&String>| match words.len() {
-        0..=READABLE => words.iter().map(|word| format!("{field} {sign} {word}")).collect(),
-        many => vec![format!("{field} {sign} {many} entries")],
+    let missing = |from: &[String], of: &[String], sign: char| -> Vec<String> {
+        let there: BTreeSet<&String> = from.iter().collect();
+        let missing: Vec<&String> = of.iter().filter(|word| !there.contains(word)).collect();
+        match missing.len() {
+            0..=READABLE => missing.iter().map(|word| format!("{field} {sign} {word}")).collect(),
+            many => vec![format!("{field} {sign} {many} entries")],
+        }
     };
-    let mut lines: Vec<String> = told('−', old.difference(&new).collect());
-    lines.extend(told('+', new.difference(&old).collect()));
+    let mut lines = missing(&new, &old, '−');
+    lines.extend(missing(&old, &new, '+'));
     if lines.is_empty() { vec![format!("{field} reordered")] } else { lines }
 }
 

@@ -170,7 +170,7 @@ async fn what_is_wrong_is_told_by_its_field() {
         ),
         ("PUT /v1/queues/x", json!({ "queue": "q" }), 422, json!("id"), "id is not what the address says"),
         ("DELETE /v1/routes/trunk", Value::Null, 422, Value::Null, "dial plan 1: route is not one of routes"),
-        ("PATCH /v1/tenant", json!({ "region": null }), 422, Value::Null, "region is not a region such as US"),
+        ("PATCH /v1/tenant", json!({ "region": null }), 422, json!("region"), "region is not a region such as US"),
         ("PATCH /v1/tenant", json!({ "limits": { "x": 1 } }), 400, json!("limits.x"), "limits.x is unknown"),
         ("PATCH /v1/tenant", json!({ "agents": [] }), 422, json!("agents"), "agents is not changed here"),
         ("PATCH /v1/tenant", json!({ "id": "x" }), 422, json!("id"), "id is not changed here"),
