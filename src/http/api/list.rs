@@ -1,13 +1,12 @@
 //! Lists, a page at a time. A cursor says behind which row the next page begins, so that rows that come or
 //! go meanwhile neither repeat others nor hide them. To clients it is opaque.
 
-#![expect(dead_code, reason = "its users come next")]
-
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::api::input::Query;
 use crate::http::error::ApiError;
@@ -46,7 +45,7 @@ impl<K: FromStr> Page<K> {
 }
 
 /// One page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(in crate::http) struct List<T> {
     data: Vec<T>,
     /// Where the next page begins; null: there is none.
