@@ -15,20 +15,20 @@ use crate::call::CallId;
 use crate::dial::policy::Admission;
 pub use crate::switchboard::{Receipt, Termination};
 
-/// Why the engine took no order. Nothing was stored and nothing rings.
+/// Why the engine took no order, as a sentence for the client. Nothing was stored and nothing rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// The inbox is full.
-    #[error("too many requests at once, try again in a moment")]
+    #[error("Too many requests at once, try again in a moment")]
     Full,
     /// A link to Asterisk is down.
-    #[error("the PBX is not reachable")]
+    #[error("The PBX is not reachable")]
     PbxAway,
     /// The store does not take writes.
-    #[error("the store is not available")]
+    #[error("The call could not be stored")]
     StoreAway,
     /// This process is ending.
-    #[error("shutting down")]
+    #[error("The service is restarting")]
     Stopping,
 }
 

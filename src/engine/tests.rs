@@ -16,7 +16,8 @@ use crate::clock::Clock;
 use crate::dial::policy::Admission;
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Settlement, Snapshot, Store,
+    StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -106,6 +107,22 @@ impl Store for Memory {
     }
 
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn callbacks(&self, _: &CallbackFilter, _: Option<u64>, _: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn callback(&self, _: Option<&str>, _: &str) -> Result<Option<OutboxRow>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn attempts(&self, _: &str) -> Result<Vec<Attempt>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn replay(&self, _: &str, _: &AuditLine) -> Result<bool, StoreError> {
         unreachable!("{OTHER}")
     }
 

@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 pub enum Counted {
     /// The Voicenter door.
     Voicenter,
+    /// The Getdesk door.
+    Getdesk,
     /// The native API.
     Api,
     /// Health and readiness.
@@ -17,8 +19,13 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 4] =
-    [("voicenter", Counted::Voicenter), ("api", Counted::Api), ("health", Counted::Health), ("other", Counted::Other)];
+const DOORS: [(&str, Counted); 5] = [
+    ("voicenter", Counted::Voicenter),
+    ("getdesk", Counted::Getdesk),
+    ("api", Counted::Api),
+    ("health", Counted::Health),
+    ("other", Counted::Other),
+];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// Why clicks are refused.

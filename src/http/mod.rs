@@ -146,8 +146,10 @@ impl Doors {
     pub fn public(&self) -> Router {
         let shared = Arc::clone(&self.0);
         let voicenter = Router::new().route(door::voicenter::PATH, any(door::voicenter::click2call));
+        let getdesk = Router::new().route(door::getdesk::PATH, any(door::getdesk::click_to_call));
         Router::new()
             .merge(self.counted(Counted::Voicenter, voicenter))
+            .merge(self.counted(Counted::Getdesk, getdesk))
             .merge(self.counted(Counted::Api, api::routes()))
             .merge(self.counted(Counted::Health, health()))
             .merge(self.counted(Counted::Other, Router::new().fallback(elsewhere)))

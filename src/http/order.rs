@@ -24,26 +24,30 @@ const WITHOUT_PBX: Duration = Duration::from_secs(2);
 /// How long an order may wait for its answer at all: with a slow body before it (10 s) still less than
 /// a whole request may take (20 s).
 const PATIENCE: Duration = Duration::from_secs(8);
-/// What is said of an idempotency key that was used for another order.
-pub(super) const KEY_REUSED: &str = "This Idempotency-Key was used for another request";
 /// How long a refusal may wait for its line in the audit.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why an order was not taken. Nothing rings because of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an order was not taken, as a sentence for the client. Nothing rings because of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Declined {
     /// The click itself is wrong or not allowed.
-    Refused(Refusal),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
     /// Too many wrong login codes.
+    #[error("Too many requests")]
     TooMany(TooMany),
     /// Beyond a limit on calls; worth trying again after so many seconds.
+    #[error("{message}")]
     Limited { limit: Limit, message: String, seconds: u64 },
     /// The idempotency key of an order that asked for something else.
+    #[error("This Idempotency-Key was used for another request")]
     KeyReused,
     /// There is nothing to end.
+    #[error("No active call")]
     NoActiveCall,
     /// Not now.
-    Unavailable(Unavailable),
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
 }
 
 impl Declined {
@@ -61,36 +65,12 @@ impl Declined {
             Self::NoActiveCall => return None,
         })
     }
-
-    /// For the audit.
-    fn why(&self) -> String {
-        match self {
-            Self::Refused(refusal) => refusal.to_string(),
-            Self::TooMany(_) => "too many wrong login codes".to_owned(),
-            Self::Limited { message, .. } => message.clone(),
-            Self::KeyReused => KEY_REUSED.to_owned(),
-            Self::NoActiveCall => "there is nothing to end".to_owned(),
-            Self::Unavailable(why) => why.to_string(),
-        }
-    }
 }
 
 impl From<Exceeded> for Declined {
     fn from(exceeded: Exceeded) -> Self {
         let Exceeded { limit, retry_after, .. } = exceeded;
         Self::Limited { limit, message: exceeded.to_string(), seconds: TooMany { retry_after }.seconds() }
-    }
-}
-
-impl From<Refusal> for Declined {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Unavailable> for Declined {
-    fn from(why: Unavailable) -> Self {
-        Self::Unavailable(why)
     }
 }
 
@@ -113,7 +93,7 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
-        note_refused(shared, caller, format!("{overridden}; refused: {}", declined.why())).await;
+        note_refused(shared, caller, format!("{overridden}; refused: {declined}")).await;
     }
     placed
 }

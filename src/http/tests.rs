@@ -2,6 +2,7 @@
 //! store in the test's hands.
 
 mod api;
+mod getdesk;
 mod refusals;
 mod rig;
 mod voicenter;

@@ -24,8 +24,8 @@ use crate::timestamp::Timestamp;
 pub struct Callback {
     /// `webhook-id`: `msg_<call>_<kind>`, derived, so that it can never be made twice.
     pub id: String,
-    /// The call it tells of.
-    pub call: CallId,
+    /// The call it tells of; none where it only tries a receiver.
+    pub call: Option<CallId>,
     /// Whose secret signs it.
     pub tenant: String,
     /// What it tells: `userdata` or `cdr`.

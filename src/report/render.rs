@@ -67,7 +67,7 @@ fn userdata_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -
         .finish();
     Some(Callback {
         id: format!("msg_{}_userdata", request.id),
-        call: request.id,
+        call: Some(request.id),
         tenant: request.tenant.clone(),
         kind: "userdata".to_owned(),
         url: expand_callback_url(template, &tokens),
@@ -83,7 +83,7 @@ fn cdr_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Opt
     let body = serde_json::to_string(&CallRecord::new(request, journal)).ok()?;
     Some(Callback {
         id: format!("msg_{}_cdr", request.id),
-        call: request.id,
+        call: Some(request.id),
         tenant: request.tenant.clone(),
         kind: "cdr".to_owned(),
         url,

@@ -38,8 +38,63 @@ pub enum StoreError {
 pub struct Due {
     /// The callback.
     pub callback: Callback,
-    /// How many attempts were made before this one.
+    /// How many attempts were made before this one, since it was owed (anew).
     pub attempts: u32,
+}
+
+/// How a callback stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackState {
+    /// Owed.
+    Pending,
+    /// Delivered.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+impl CallbackState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Dead];
+
+    /// As clients know it, and as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// Which callbacks are wanted; what is absent does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallbackFilter {
+    /// Of this tenant.
+    pub tenant: Option<String>,
+    /// In this state.
+    pub state: Option<CallbackState>,
+    /// Of this call.
+    pub call: Option<CallId>,
+    /// Of this kind.
+    pub kind: Option<String>,
+}
+
+/// A row of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Later rows have higher ones.
+    pub number: u64,
+    /// What is, or was, owed.
+    pub callback: Callback,
+    /// How it stands.
+    pub state: CallbackState,
+    /// Attempts in all.
+    pub attempts: u32,
+    /// When the next attempt is due, while it is owed.
+    pub due_at: Timestamp,
+    /// The last attempt.
+    pub last: Option<Attempt>,
 }
 
 /// How much a worker can take on at the moment: in all, and of each endpoint.
@@ -109,7 +164,7 @@ pub struct OutboxStats {
     pub pending: u64,
     /// Rows given up.
     pub dead: u64,
-    /// When the oldest row still owed was rendered.
+    /// Since when the oldest row still owed is owed.
     pub oldest: Option<Timestamp>,
 }
 
@@ -169,6 +224,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// The outbox at a glance.
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError>;
+
+    /// Callbacks, newest first: those with a number below `before`, at most `limit`.
+    async fn callbacks(
+        &self,
+        filter: &CallbackFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>, StoreError>;
+
+    /// One callback, of this tenant where one is named.
+    async fn callback(&self, tenant: Option<&str>, id: &str) -> Result<Option<OutboxRow>, StoreError>;
+
+    /// All attempts at a callback, the first one first.
+    async fn attempts(&self, id: &str) -> Result<Vec<Attempt>, StoreError>;
+
+    /// Owes a callback of the audit line's tenant anew, from that line's moment, and writes the line:
+    /// the same words under the same id, with all attempts ahead of it again. One that is still owed is
+    /// due now; an attempt that is under way goes on. False: there is no such callback.
+    async fn replay(&self, id: &str, audit: &AuditLine) -> Result<bool, StoreError>;
 
     /// Every tenant's document.
     async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError>;

@@ -224,7 +224,7 @@ impl Switchboard {
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
         self.clicks.retain(|_, (first, _)| *first != id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
-        step.callbacks.retain(|callback| callback.call != id);
+        step.callbacks.retain(|callback| callback.call != Some(id));
     }
 
     fn agent_is_busy(&self, request: &CallRequest, most: u32) -> bool {

@@ -11,6 +11,7 @@ mod bad_input;
 mod callbacks;
 mod caller_id;
 mod crash;
+mod getdesk;
 mod metrics;
 mod operation;
 mod outbox;

@@ -47,7 +47,7 @@ fn owing(url: String, clock: Clock) -> Batch {
     let snapshot = Snapshot { request: Arc::new(request), journal: serde_json::from_value(journal).unwrap() };
     let callback = Callback {
         id: format!("msg_{CALL}_userdata"),
-        call: CALL.parse().unwrap(),
+        call: Some(CALL.parse().unwrap()),
         tenant: "demo".to_owned(),
         kind: "userdata".to_owned(),
         url,

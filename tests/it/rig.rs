@@ -12,30 +12,37 @@ use crate::lab::provision::Version;
 use crate::lab::sink::Sink;
 use crate::lab::world::{World, WorldOptions};
 
-/// Makes one test per supported Asterisk: 22 takes requests over WebSockets, 16 over HTTP.
-macro_rules! on_both_versions {
-    ($($(#[$meta:meta])* $name:ident => $body:path;)+) => {
-        mod on_22 { $(
+/// Makes one test each in this module, against this Asterisk.
+macro_rules! live {
+    ($module:ident, $version:ident; $($(#[$meta:meta])* $name:ident => $body:path;)+) => {
+        mod $module { $(
             $(#[$meta])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() -> anyhow::Result<()> {
-                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::Asterisk22, concat!(module_path!(), "::", stringify!($name))).await?;
-                $body(&rig).await?;
-                rig.finish().await
-            }
-        )+ }
-        mod on_16 { $(
-            $(#[$meta])*
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() -> anyhow::Result<()> {
-                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::Asterisk16, concat!(module_path!(), "::", stringify!($name))).await?;
+                let name = concat!(module_path!(), "::", stringify!($name));
+                let rig = $crate::rig::Rig::start($crate::lab::provision::Version::$version, name).await?;
                 $body(&rig).await?;
                 rig.finish().await
             }
         )+ }
     };
 }
+pub(crate) use live;
+
+/// Makes one test per supported Asterisk: 22 takes requests over WebSockets, 16 over HTTP.
+macro_rules! on_both_versions {
+    ($($tests:tt)+) => {
+        $crate::rig::live! { on_22, Asterisk22; $($tests)+ }
+        $crate::rig::live! { on_16, Asterisk16; $($tests)+ }
+    };
+}
 pub(crate) use on_both_versions;
+
+/// For what does not depend on Asterisk's version.
+macro_rules! on_22 {
+    ($($tests:tt)+) => { $crate::rig::live! { on_22, Asterisk22; $($tests)+ } };
+}
+pub(crate) use on_22;
 
 /// How long a call of the demo world may take to end by itself.
 pub(crate) const CALL: Duration = Duration::from_secs(30);

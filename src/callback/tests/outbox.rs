@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
-    endpoint,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room, Settlement, Snapshot, Store,
+    StoreError, TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -49,7 +49,7 @@ impl Outbox {
         let call = CallId::from_bits(n.into());
         let callback = Callback {
             id: format!("msg_{call}_userdata"),
-            call,
+            call: Some(call),
             tenant: "demo".to_owned(),
             kind: "userdata".to_owned(),
             url: url.to_owned(),
@@ -177,6 +177,18 @@ impl Store for Outbox {
     }
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
         Ok(OutboxStats::default())
+    }
+    async fn callbacks(&self, _: &CallbackFilter, _: Option<u64>, _: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        unreachable!("the worker only works")
+    }
+    async fn callback(&self, _: Option<&str>, _: &str) -> Result<Option<OutboxRow>, StoreError> {
+        unreachable!("the worker only works")
+    }
+    async fn attempts(&self, _: &str) -> Result<Vec<Attempt>, StoreError> {
+        unreachable!("the worker only works")
+    }
+    async fn replay(&self, _: &str, _: &AuditLine) -> Result<bool, StoreError> {
+        unreachable!("the worker only works")
     }
     async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
         Ok(Vec::new())

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::dial::number::mask;
+
 /// Parameters that may be wrapped over several lines.
 const WRAPPED: [&str; 2] = ["ctl_userdata", "exttransactiondata"];
 
@@ -100,6 +102,38 @@ pub(in crate::http) fn normal(pairs: Vec<Param>) -> Result<Params, ParamError> {
         }
     }
     Ok(params)
+}
+
+/// A value, unless it is blank. Spaces around it do not count.
+pub(in crate::http) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
+    params.get(name).map(|param| param.value.trim()).filter(|value| !value.is_empty())
+}
+
+/// A number with the spaces around it: a space in front may be a plus that was not escaped.
+pub(in crate::http) fn number(params: &Params, name: &str) -> Option<String> {
+    params.get(name).map(|param| param.value.clone()).filter(|value| !value.trim().is_empty())
+}
+
+/// Names of the parameters that a door does not know, fit for a log.
+pub(in crate::http) fn unknown(params: &Params, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+    params.iter().filter(move |(key, _)| !is_known(key)).map(|(_, param)| loggable(&param.name))
+}
+
+/// A name from outside as it may stand in a log: printable, short, and its digits masked as a number's are.
+fn loggable(name: &str) -> String {
+    let printable: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
+    let mut pieces = vec![String::new()];
+    for c in printable.chars() {
+        let last = pieces.last().and_then(|piece| piece.chars().next());
+        if last.is_some_and(|first| first.is_ascii_digit() != c.is_ascii_digit()) {
+            pieces.push(String::new());
+        }
+        pieces.last_mut().into_iter().for_each(|piece| piece.push(c));
+    }
+    pieces
+        .iter()
+        .map(|piece| if piece.starts_with(|c: char| c.is_ascii_digit()) { mask(piece) } else { piece.clone() })
+        .collect()
 }
 
 /// A name from outside, fit for a sentence.

@@ -18,7 +18,6 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use crate::dial::policy::Refusal;
-use crate::engine::Unavailable;
 use crate::http::auth::Denied;
 use crate::http::body::{self, BodyError};
 use crate::http::door::params::Carrier;
@@ -112,9 +111,10 @@ fn declined(why: Declined) -> Reply {
         Declined::Limited { message, seconds, .. } => {
             Reply { retry_after: Some(seconds), ..Reply::refused(ErrorCode::ApplicationError, message) }
         }
-        Declined::KeyReused => Reply::refused(ErrorCode::InvalidParameters, order::KEY_REUSED),
-        Declined::NoActiveCall => Reply::refused(ErrorCode::ApplicationError, "No active call"),
-        Declined::Unavailable(why) => Reply::refused(ErrorCode::ApplicationError, sentence(why)),
+        Declined::KeyReused => Reply::refused(ErrorCode::InvalidParameters, why.to_string()),
+        Declined::NoActiveCall | Declined::Unavailable(_) => {
+            Reply::refused(ErrorCode::ApplicationError, why.to_string())
+        }
     }
 }
 
@@ -131,15 +131,6 @@ fn refused_for_now(too_many: TooMany) -> Reply {
     Reply {
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after: Some(too_many.seconds()),
-        ..Reply::refused(ErrorCode::ApplicationError, "Too many requests")
-    }
-}
-
-const fn sentence(why: Unavailable) -> &'static str {
-    match why {
-        Unavailable::Full => "Too many requests at once, try again in a moment",
-        Unavailable::PbxAway => "The PBX is not reachable",
-        Unavailable::StoreAway => "The call could not be stored",
-        Unavailable::Stopping => "The service is restarting",
+        ..Reply::refused(ErrorCode::ApplicationError, Declined::TooMany(too_many).to_string())
     }
 }

@@ -22,7 +22,8 @@ use crate::engine::{DoorOrder, Engine, Receipt};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, CallbackState, Due, Entry, OutboxRow, OutboxStats, Settlement, Snapshot,
+    Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -235,6 +236,7 @@ pub(super) struct MemoryStore {
     pub(super) ledger: Mutex<Vec<Entry>>,
     pub(super) documents: Mutex<Vec<TenantDocument>>,
     pub(super) audit: Mutex<Vec<AuditLine>>,
+    pub(super) outbox: Mutex<Vec<OutboxRow>>,
     pub(super) broken: Mutex<bool>,
 }
 
@@ -277,6 +279,39 @@ impl Store for MemoryStore {
     }
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
         Ok(OutboxStats::default())
+    }
+    async fn callbacks(
+        &self,
+        filter: &CallbackFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let fits = |row: &&OutboxRow| {
+            before.is_none_or(|before| row.number < before)
+                && filter.tenant.as_ref().is_none_or(|tenant| *tenant == row.callback.tenant)
+                && filter.state.is_none_or(|state| state == row.state)
+                && filter.call.is_none_or(|call| row.callback.call == Some(call))
+                && filter.kind.as_ref().is_none_or(|kind| *kind == row.callback.kind)
+        };
+        Ok(self.outbox.lock().unwrap().iter().rev().filter(fits).take(limit as usize).cloned().collect())
+    }
+    async fn callback(&self, tenant: Option<&str>, id: &str) -> Result<Option<OutboxRow>, StoreError> {
+        let is_it =
+            |row: &&OutboxRow| row.callback.id == id && tenant.is_none_or(|tenant| tenant == row.callback.tenant);
+        Ok(self.outbox.lock().unwrap().iter().find(is_it).cloned())
+    }
+    async fn attempts(&self, id: &str) -> Result<Vec<Attempt>, StoreError> {
+        let rows = self.outbox.lock().unwrap();
+        Ok(rows.iter().filter(|row| row.callback.id == id).filter_map(|row| row.last.clone()).collect())
+    }
+    async fn replay(&self, id: &str, audit: &AuditLine) -> Result<bool, StoreError> {
+        self.well()?;
+        let mut rows = self.outbox.lock().unwrap();
+        let row = rows.iter_mut().find(|row| row.callback.id == id && row.callback.tenant == audit.tenant);
+        let Some(row) = row else { return Ok(false) };
+        (row.state, row.due_at) = (CallbackState::Pending, audit.at);
+        self.audit.lock().unwrap().push(audit.clone());
+        Ok(true)
     }
     async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {
         Ok(self.documents.lock().unwrap().clone())

@@ -208,7 +208,7 @@ async fn a_refused_override_of_the_do_not_call_list_is_in_the_audit() {
     let asked = "do-not-call list override asked for target 12125550199; refused:";
     let expected = [
         ("demo-code", format!("{asked} This token may not override the do-not-call list")),
-        ("demo-admin", format!("{asked} the PBX is not reachable")),
+        ("demo-admin", format!("{asked} The PBX is not reachable")),
     ];
     assert_eq!(told, expected.each_ref().map(|(actor, action)| (*actor, action.as_str())));
     assert_eq!(rig.click("code=demo-code&action=call&phone=101&target=12125550199").await.verdict().0, 1);

@@ -3,10 +3,12 @@
 //! Each promise is one function over a [`Rig`]; [`contract!`] makes tests of them all. A new kind of
 //! store brings a rig and one line.
 
+mod callbacks;
 mod calls;
 mod outbox;
 pub(crate) mod sample;
 
+pub(crate) use callbacks::*;
 pub(crate) use calls::*;
 pub(crate) use outbox::*;
 
@@ -78,6 +80,14 @@ macro_rules! contract {
             an_endpoint_without_room_is_left_out
             the_next_due_moment_minds_retries_and_leases
             the_outbox_counts_what_is_owed_and_what_is_given_up
+            callbacks_are_listed_newest_first_and_page_by_page
+            callbacks_are_listed_by_tenant_state_call_and_kind
+            a_callback_is_shown_with_its_attempts_and_to_its_tenant_alone
+            a_callback_owed_anew_goes_out_in_the_same_words_with_all_attempts_ahead_of_it
+            a_callback_that_is_still_owed_becomes_due_and_stays_with_whoever_is_sending_it
+            a_callback_owed_anew_is_as_old_as_its_replay
+            nobody_replays_what_is_another_tenants
+            a_callback_may_belong_to_no_call
         }
     };
     ($rig:expr; $($promise:ident)*) => {

@@ -56,7 +56,7 @@ pub(crate) fn entry(n: u32, sequence: u32) -> Entry {
 pub(crate) fn callback(n: u32, kind: &str, url: &str) -> Callback {
     Callback {
         id: format!("msg_{}_{kind}", id(n)),
-        call: id(n),
+        call: Some(id(n)),
         tenant: "demo".to_owned(),
         kind: kind.to_owned(),
         url: url.to_owned(),

@@ -8,6 +8,7 @@
 //! The writer works through its queue by itself, so a caller that stops waiting never leaves half a
 //! write behind. A write whose caller has already gone when its turn comes is left out.
 
+mod callbacks;
 mod calls;
 mod error;
 mod open;
@@ -30,7 +31,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, Due, Entry, OutboxStats, Room, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room, Settlement, Snapshot, Store,
+    StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -111,7 +113,7 @@ impl Store for SqliteStore {
         }
         match self.write(Op::Claim { now, until: now + lease, room: room.clone() }).await? {
             Done::Claimed(due) => Ok(due),
-            Done::Written => Ok(Vec::new()),
+            Done::Written | Done::Replayed(_) => Ok(Vec::new()),
         }
     }
 
@@ -133,6 +135,28 @@ impl Store for SqliteStore {
 
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
         outbox::stats(&self.readers).await
+    }
+
+    async fn callbacks(
+        &self,
+        filter: &CallbackFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        callbacks::list(&self.readers, filter, (before, limit)).await
+    }
+
+    async fn callback(&self, tenant: Option<&str>, id: &str) -> Result<Option<OutboxRow>, StoreError> {
+        callbacks::one(&self.readers, tenant, id).await
+    }
+
+    async fn attempts(&self, id: &str) -> Result<Vec<Attempt>, StoreError> {
+        callbacks::attempts(&self.readers, id).await
+    }
+
+    async fn replay(&self, id: &str, audit: &AuditLine) -> Result<bool, StoreError> {
+        let op = Op::Replay { id: id.to_owned(), audit: audit.clone() };
+        Ok(matches!(self.write(op).await?, Done::Replayed(true)))
     }
 
     async fn tenants(&self) -> Result<Vec<TenantDocument>, StoreError> {

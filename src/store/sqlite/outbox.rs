@@ -14,11 +14,12 @@ use crate::timestamp::Timestamp;
 pub(super) async fn put(connection: &mut SqliteConnection, callbacks: &[Callback]) -> Result<(), StoreError> {
     for callback in callbacks {
         let insert = sqlx::query(
-            "INSERT INTO outbox (id, call, tenant, kind, endpoint, url, content_type, body, created_at, due_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO outbox (id, call, tenant, kind, endpoint, url, content_type, body, created_at, owed_since,
+                                 due_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&callback.id)
-        .bind(callback.call.to_string())
+        .bind(callback.call.map(|call| call.to_string()))
         .bind(&callback.tenant)
         .bind(&callback.kind)
         .bind(endpoint(&callback.url))
@@ -155,7 +156,7 @@ pub(super) async fn stats(readers: &SqlitePool) -> Result<OutboxStats, StoreErro
     let row = sqlx::query(
         "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending,
                 (SELECT count(*) FROM outbox WHERE state = 'dead') AS dead,
-                (SELECT min(created_at) FROM outbox WHERE state = 'pending') AS oldest",
+                (SELECT min(owed_since) FROM outbox WHERE state = 'pending') AS oldest",
     )
     .fetch_one(readers)
     .await?;
@@ -165,10 +166,17 @@ pub(super) async fn stats(readers: &SqlitePool) -> Result<OutboxStats, StoreErro
 }
 
 fn due(row: &SqliteRow) -> Result<Due, StoreError> {
+    let attempts: u32 = row.try_get("attempts")?;
+    let before: u32 = row.try_get("tried_before")?;
+    Ok(Due { callback: callback(row)?, attempts: attempts.saturating_sub(before) })
+}
+
+/// The callback in a row.
+pub(super) fn callback(row: &SqliteRow) -> Result<Callback, StoreError> {
     let id: String = row.try_get("id")?;
-    let call: &str = row.try_get("call")?;
-    let call = call.parse().map_err(|error| unreadable(&format!("callback {id}"), error))?;
-    let callback = Callback {
+    let call: Option<&str> = row.try_get("call")?;
+    let call = call.map(str::parse).transpose().map_err(|error| unreadable(&format!("callback {id}"), error))?;
+    Ok(Callback {
         call,
         tenant: row.try_get("tenant")?,
         kind: row.try_get("kind")?,
@@ -177,8 +185,7 @@ fn due(row: &SqliteRow) -> Result<Due, StoreError> {
         body: row.try_get("body")?,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         id,
-    };
-    Ok(Due { callback, attempts: row.try_get("attempts")? })
+    })
 }
 
 fn json(value: &(impl serde::Serialize + ?Sized)) -> Result<String, StoreError> {

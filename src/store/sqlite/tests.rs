@@ -102,6 +102,32 @@ async fn a_file_of_a_newer_schema_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_first_schema_keeps_what_it_owes() {
+    let file = File::new();
+    drop(std::fs::File::create(file.path()).unwrap());
+    let mut first = file.other().await;
+    first.execute(include_str!("../migrations/sqlite/0001_first.sql")).await.unwrap();
+    first
+        .execute(
+            "INSERT INTO calls VALUES ('c', 'demo', 1, NULL, 'completed', 9, 1, '{}', '{}', '{}');
+             INSERT INTO outbox (number, id, call, tenant, kind, endpoint, url, content_type, body, created_at, due_at)
+             VALUES (7, 'msg_c_cdr', 'c', 'demo', 'cdr', 'http://x:80', 'http://x/', 'text/plain', 'body', 5, 6);
+             INSERT INTO attempts VALUES ('msg_c_cdr', 1, 2, 3, 500, 'broken')",
+        )
+        .await
+        .unwrap();
+    first.close().await.unwrap();
+    file.open().await.close().await;
+    let mut now = file.other().await;
+    let rows = "SELECT count(*) FROM outbox o JOIN attempts a ON a.callback = o.id JOIN calls c ON c.id = o.call
+                WHERE o.number = 7 AND owed_since = 5 AND due_at = 6 AND a.note = 'broken'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(rows).fetch_one(&mut now).await.unwrap(), 1);
+    now.execute("PRAGMA foreign_keys = ON; DELETE FROM calls").await.unwrap();
+    let left = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM attempts)";
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&mut now).await.unwrap(), 0, "they go with their call");
+}
+
+#[tokio::test]
 async fn another_programs_database_is_refused() {
     let file = File::new();
     drop(std::fs::File::create(file.path()).unwrap());

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{calls, outbox, tenants};
+use super::{callbacks, calls, outbox, tenants};
 use crate::report::Callback;
 use crate::store::{Attempt, AuditLine, Due, Room, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
@@ -25,6 +25,7 @@ pub(super) enum Op {
     Claim { now: Timestamp, until: Timestamp, room: Room },
     Settle { id: String, attempt: Attempt, settlement: Settlement },
     Release(Vec<String>),
+    Replay { id: String, audit: AuditLine },
     PutTenants { documents: Vec<TenantDocument>, audit: Vec<AuditLine>, at: Timestamp },
     Ping(Timestamp),
 }
@@ -34,6 +35,7 @@ pub(super) enum Op {
 pub(super) enum Done {
     Written,
     Claimed(Vec<Due>),
+    Replayed(bool),
 }
 
 /// A write and who waits for it.
@@ -171,6 +173,13 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
         }
         Op::Settle { id, attempt, settlement } => outbox::settle(connection, id, attempt, settlement).await?,
         Op::Release(ids) => outbox::release(connection, ids).await?,
+        Op::Replay { id, audit } => {
+            let replayed = callbacks::replay(connection, id, audit).await?;
+            if replayed {
+                tenants::note(connection, std::slice::from_ref(audit)).await?;
+            }
+            return Ok(Done::Replayed(replayed));
+        }
         Op::PutTenants { documents, audit, at } => {
             tenants::put(connection, documents, *at).await?;
             tenants::note(connection, audit).await?;

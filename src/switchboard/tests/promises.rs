@@ -47,7 +47,7 @@ impl Promises {
             self.verdict_stands(now, snapshot);
         }
         for callback in &step.callbacks {
-            *self.owed.entry(callback.call).or_default() += 1;
+            *self.owed.entry(callback.call.expect("it tells of a call")).or_default() += 1;
         }
     }
 

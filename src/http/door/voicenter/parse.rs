@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::dial::number::mask;
 use crate::dial::policy::{Click, Phone, Refusal};
-use crate::http::door::params::{self, Carrier, Params};
+use crate::http::door::params::{self, Carrier, Params, number, text};
 use crate::http::door::voicenter::reply::Format;
 use crate::report::userdata::{self, UserData};
 
@@ -145,39 +144,11 @@ const KNOWN: [&str; 22] = [
 ];
 
 fn unknown(params: &Params) -> impl Iterator<Item = String> {
-    let known = |key: &str| KNOWN.contains(&key) || key.starts_with("var_");
-    params.iter().filter(move |(key, _)| !known(key)).map(|(_, param)| loggable(&param.name))
-}
-
-/// A name from outside as it may stand in a log: printable, short, and its digits masked as a number's are.
-fn loggable(name: &str) -> String {
-    let printable: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();
-    let mut pieces = vec![String::new()];
-    for c in printable.chars() {
-        let last = pieces.last().and_then(|piece| piece.chars().next());
-        if last.is_some_and(|first| first.is_ascii_digit() != c.is_ascii_digit()) {
-            pieces.push(String::new());
-        }
-        pieces.last_mut().into_iter().for_each(|piece| piece.push(c));
-    }
-    pieces
-        .iter()
-        .map(|piece| if piece.starts_with(|c: char| c.is_ascii_digit()) { mask(piece) } else { piece.clone() })
-        .collect()
-}
-
-/// A value, unless it is blank. Spaces around it do not count.
-fn text<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
-    params.get(name).map(|param| param.value.trim()).filter(|value| !value.is_empty())
+    params::unknown(params, |key| KNOWN.contains(&key) || key.starts_with("var_"))
 }
 
 fn required<'a>(params: &'a Params, name: &'static str, shown: &str) -> Result<&'a str, Refusal> {
     text(params, name).ok_or_else(|| invalid(name, format!("{shown} is missing")))
-}
-
-/// A number with the spaces around it: a space in front may be a plus that was not escaped.
-fn number(params: &Params, name: &str) -> Option<String> {
-    params.get(name).map(|param| param.value.clone()).filter(|value| !value.trim().is_empty())
 }
 
 fn phone(params: &Params) -> Result<Phone, Refusal> {

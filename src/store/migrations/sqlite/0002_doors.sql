@@ -1,3 +1,55 @@
 -- What the further doors keep. Moments are milliseconds since the Unix epoch, UTC; documents are JSON.
 
+-- The outbox: a row may belong to no call (a test), and a row that was settled may be owed anew.
+-- SQLite cannot change a column, so both tables are built again.
+ALTER TABLE outbox RENAME TO outbox_1;
+ALTER TABLE attempts RENAME TO attempts_1;
+DROP INDEX outbox_owed;
+DROP INDEX outbox_owed_by_call;
+DROP INDEX outbox_by_call;
+DROP INDEX outbox_by_age;
+
+CREATE TABLE outbox (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,     -- the order in which rows were owed
+    id           TEXT    NOT NULL UNIQUE,               -- webhook-id
+    call         TEXT    REFERENCES calls (id) ON DELETE CASCADE,
+    tenant       TEXT    NOT NULL,
+    kind         TEXT    NOT NULL,
+    endpoint     TEXT    NOT NULL,                      -- scheme://host:port of the url
+    url          TEXT    NOT NULL,
+    content_type TEXT    NOT NULL,
+    body         TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    state        TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    tried_before INTEGER NOT NULL DEFAULT 0,            -- of these, before it was owed anew
+    owed_since   INTEGER NOT NULL,
+    due_at       INTEGER NOT NULL,
+    lease_until  INTEGER NOT NULL DEFAULT 0             -- claimed until then
+) STRICT;
+INSERT INTO outbox (number, id, call, tenant, kind, endpoint, url, content_type, body, created_at, state, attempts,
+                    owed_since, due_at, lease_until)
+SELECT number, id, call, tenant, kind, endpoint, url, content_type, body, created_at, state, attempts,
+       created_at, due_at, lease_until FROM outbox_1;
+
+CREATE TABLE attempts (
+    callback TEXT    NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+    number   INTEGER NOT NULL,                          -- 1, 2, 3 … of the callback
+    at       INTEGER NOT NULL,
+    took     INTEGER NOT NULL,                          -- milliseconds
+    status   INTEGER,                                   -- of HTTP, where there was an answer
+    note     TEXT    NOT NULL,
+    PRIMARY KEY (callback, number)
+) STRICT, WITHOUT ROWID;
+INSERT INTO attempts SELECT * FROM attempts_1;
+
+DROP TABLE attempts_1;
+DROP TABLE outbox_1;
+CREATE INDEX outbox_owed ON outbox (endpoint, due_at, number) WHERE state = 'pending';
+CREATE INDEX outbox_owed_by_call ON outbox (call, endpoint, number) WHERE state = 'pending';
+CREATE INDEX outbox_by_call ON outbox (call, number);
+CREATE INDEX outbox_by_age ON outbox (state, owed_since);
+CREATE INDEX outbox_by_tenant ON outbox (tenant, number);
+CREATE INDEX outbox_by_state ON outbox (tenant, state, number);
+
 PRAGMA user_version = 2;
