@@ -219,6 +219,12 @@ fn reach_of<'a>(caller: &'a Caller, party: &Party) -> Result<Within<'a>, Refusal
     }
 }
 
+/// Ends a call; none: it is ending already, or over.
+pub(super) async fn end(shared: &Shared, request: &CallRequest) -> Result<Option<CallId>, Unavailable> {
+    let which = Termination::Call { tenant: request.tenant.clone(), call: request.id };
+    answered(shared, shared.ports.engine.terminate(which)).await
+}
+
 /// Ends an agent's calls whose first leg is this party; answers with the newest of them.
 async fn terminate_own(
     shared: &Shared,

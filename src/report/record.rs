@@ -13,7 +13,7 @@ use crate::dial::number::Party;
 use crate::timestamp::Timestamp;
 
 /// A call, for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CallRecord {
     /// Its id.
     pub id: CallId,
@@ -50,7 +50,7 @@ pub struct CallRecord {
 }
 
 /// One leg, for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LegView {
     /// Which.
     pub leg: Leg,
@@ -65,7 +65,7 @@ pub struct LegView {
 }
 
 /// When things happened, if they did. RFC 3339, UTC, milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Timestamps {
     /// The door took it.
     pub accepted: String,
@@ -84,7 +84,7 @@ pub struct Timestamps {
 }
 
 /// Whole seconds; null while they still run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Durations {
     /// From the first ring until both talk, or until the end.
     pub ringing: Option<u64>,

@@ -172,7 +172,8 @@ fn fault(error: &serde_json::Error, path: &serde_path_to_error::Path) -> ApiErro
 /// where serde tells of the object that should have it.
 fn rule(said: &str) -> (Option<String>, String) {
     let quoted = |rest: &str| rest.split('`').nth(1).map(shown);
-    let about_a_field = [("missing field ", "is missing"), ("duplicate field ", "is given twice"), ("unknown field ", "is unknown")];
+    let about_a_field =
+        [("missing field ", "is missing"), ("duplicate field ", "is given twice"), ("unknown field ", "is unknown")];
     for (start, rule) in about_a_field {
         if let Some(rest) = said.strip_prefix(start) {
             return (quoted(rest), rule.to_owned());

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::api::input::Query;
 use crate::http::error::ApiError;
@@ -45,7 +44,7 @@ impl<K: FromStr> Page<K> {
 }
 
 /// One page.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(in crate::http) struct List<T> {
     data: Vec<T>,
     /// Where the next page begins; null: there is none.

@@ -6,11 +6,13 @@
 mod callbacks;
 mod calls;
 mod outbox;
+mod pages;
 pub(crate) mod sample;
 
 pub(crate) use callbacks::*;
 pub(crate) use calls::*;
 pub(crate) use outbox::*;
+pub(crate) use pages::*;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -63,6 +65,8 @@ macro_rules! contract {
             the_same_batch_again_changes_nothing
             another_entry_under_the_same_number_is_a_conflict
             calls_are_listed_by_age_and_by_being_alive
+            calls_are_listed_page_by_page
+            calls_are_listed_by_whatever_a_filter_names
             a_bad_batch_does_not_fail_the_others
             a_thousand_commits_at_once_all_arrive
             a_caller_that_stops_waiting_leaves_no_half

@@ -4,8 +4,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::error::unreadable;
-use crate::call::{CallId, Phase};
-use crate::store::{Entry, Snapshot, StoreError};
+use crate::call::{CallId, EndReason, Phase, Status};
+use crate::store::{CallFilter, CallKey, Entry, Snapshot, StoreError};
 use crate::timestamp::Timestamp;
 
 /// A snapshot as its table holds it.
@@ -16,6 +16,7 @@ pub(super) struct CallRow {
     accepted_at: i64,
     agent: Option<String>,
     status: &'static str,
+    end_reason: Option<&'static str>,
     sequence: u32,
     verdict: Option<String>,
     request: String,
@@ -38,6 +39,7 @@ impl CallRow {
             accepted_at: request.accepted_at.as_millis(),
             agent: request.agent.as_ref().map(|agent| agent.extension.clone()),
             status: journal.status().as_str(),
+            end_reason: journal.verdict().map(|verdict| verdict.reason.as_str()),
             sequence: journal.sequence,
             verdict,
             request: to_json(&**request)?,
@@ -69,11 +71,11 @@ impl EntryRow {
 }
 
 const PUT: &str = "
-INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9)
+INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, end_reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10)
 ON CONFLICT (id) DO UPDATE
 SET status = excluded.status, sequence = excluded.sequence, over = excluded.over, verdict = excluded.verdict,
-    journal = excluded.journal
+    journal = excluded.journal, end_reason = excluded.end_reason
 WHERE calls.tenant = excluded.tenant AND calls.sequence <= excluded.sequence
   AND (calls.over = 0 OR calls.verdict = excluded.verdict)";
 
@@ -89,7 +91,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, rows: &[CallRow]) -> 
             .bind(row.sequence)
             .bind(&row.verdict)
             .bind(&row.request)
-            .bind(&row.journal);
+            .bind(&row.journal)
+            .bind(row.end_reason);
         if query.execute(&mut *connection).await?.rows_affected() != 1 {
             return Err(StoreError::Conflict(format!(
                 "call {} is further than sequence {}, or over",
@@ -135,6 +138,46 @@ pub(super) async fn active(readers: &SqlitePool) -> Result<Vec<Snapshot>, StoreE
 pub(super) async fn since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
     let rows = sqlx::query("SELECT id, request, journal FROM calls WHERE accepted_at >= ? ORDER BY accepted_at, id");
     rows.bind(since.as_millis()).fetch_all(readers).await?.iter().map(snapshot).collect()
+}
+
+/// Calls that a filter lets through, newest first.
+pub(super) async fn page(
+    readers: &SqlitePool,
+    filter: &CallFilter,
+    (before, limit): (Option<CallKey>, u32),
+) -> Result<Vec<Snapshot>, StoreError> {
+    let mut sql = sqlx::QueryBuilder::new("SELECT id, request, journal FROM calls WHERE true");
+    let words = [
+        (" AND tenant = ", filter.tenant.as_deref()),
+        (" AND agent = ", filter.agent.as_deref()),
+        (" AND status = ", filter.status.map(Status::as_str)),
+        (" AND end_reason = ", filter.end_reason.map(EndReason::as_str)),
+        (" AND phone = ", filter.phone.as_deref()),
+        (" AND target = ", filter.target.as_deref()),
+    ];
+    for (column, word) in words {
+        if let Some(word) = word {
+            sql.push(column).push_bind(word);
+        }
+    }
+    if let Some(since) = filter.since {
+        sql.push(" AND accepted_at >= ").push_bind(since.as_millis());
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND accepted_at < ").push_bind(until.as_millis());
+    }
+    match filter.is_over {
+        // As the index of living calls says it.
+        Some(false) => drop(sql.push(" AND over = 0")),
+        Some(true) => drop(sql.push(" AND over = 1")),
+        None => {}
+    }
+    if let Some(before) = before {
+        sql.push(" AND (accepted_at, id) < (").push_bind(before.accepted_at.as_millis());
+        sql.push(", ").push_bind(before.id.to_string()).push(")");
+    }
+    sql.push(" ORDER BY accepted_at DESC, id DESC LIMIT ").push_bind(limit);
+    sql.build().fetch_all(readers).await?.iter().map(snapshot).collect()
 }
 
 /// One call of one tenant.

@@ -31,8 +31,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room, Settlement, Snapshot, Store,
-    StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room,
+    Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -92,6 +92,15 @@ impl Store for SqliteStore {
 
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         calls::since(&self.readers, since).await
+    }
+
+    async fn calls_page(
+        &self,
+        filter: &CallFilter,
+        before: Option<CallKey>,
+        limit: u32,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        calls::page(&self.readers, filter, (before, limit)).await
     }
 
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {

@@ -9,13 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http::Method};
 
 use crate::dial::policy::{Phone, Refusal};
-use crate::http::api::calls::order::NewCall;
+use crate::http::Shared;
+use crate::http::api::calls::new_call::NewCall;
 use crate::http::api::{Dial, JsonBody, May};
 use crate::http::auth::Caller;
-use crate::http::error::{ApiError, Kind};
+use crate::http::error::{ApiError, Kind, Problem};
 use crate::http::guard::{self, Meant};
-use crate::http::order::{self, Declined, KEY_REUSED, Placed};
-use crate::http::Shared;
+use crate::http::order::{self, Declined, Placed};
 use crate::report::record::CallRecord;
 
 /// Place a call.
@@ -103,7 +103,7 @@ impl Spelled {
             Declined::Refused(refusal) => self.refused(refusal),
             Declined::TooMany(too_many) => too_many.into(),
             Declined::Limited { message, seconds, .. } => ApiError::new(Kind::TooMany, message).after(seconds),
-            Declined::KeyReused => ApiError::new(Kind::KeyReused, KEY_REUSED),
+            Declined::KeyReused => ApiError::new(Kind::KeyReused, why.to_string()),
             Declined::NoActiveCall => ApiError::not_found(),
             Declined::Unavailable(why) => why.into(),
         }
@@ -142,7 +142,10 @@ impl Spelled {
 /// A sentence about a field, with the field's name as it is spelled here.
 fn respelled(message: &str, field: &str, name: &str) -> String {
     if field == "var_" {
-        return message.replace("Var_", "vars.").replace("var_ parameters", "vars").replace("var_ name", "name in vars");
+        return message
+            .replace("Var_", "vars.")
+            .replace("var_ parameters", "vars")
+            .replace("var_ name", "name in vars");
     }
     match message.split_at_checked(field.len()) {
         Some((first, rest)) if first.eq_ignore_ascii_case(field) => format!("{name}{rest}"),

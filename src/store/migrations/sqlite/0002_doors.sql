@@ -52,4 +52,18 @@ CREATE INDEX outbox_by_age ON outbox (state, owed_since);
 CREATE INDEX outbox_by_tenant ON outbox (tenant, number);
 CREATE INDEX outbox_by_state ON outbox (tenant, state, number);
 
+-- Lists of calls: what they may be filtered by.
+ALTER TABLE calls ADD COLUMN end_reason TEXT;                -- set once there is a verdict
+UPDATE calls SET end_reason = json_extract(verdict, '$.reason');
+ALTER TABLE calls ADD COLUMN phone TEXT GENERATED ALWAYS AS
+    (coalesce(json_extract(request, '$.a.party.extension'), json_extract(request, '$.a.party.outside'))) VIRTUAL;
+ALTER TABLE calls ADD COLUMN target TEXT GENERATED ALWAYS AS
+    (coalesce(json_extract(request, '$.b.party.extension'), json_extract(request, '$.b.party.outside'))) VIRTUAL;
+DROP INDEX calls_by_agent;
+CREATE INDEX calls_by_agent ON calls (tenant, agent, accepted_at, id);
+CREATE INDEX calls_by_status ON calls (tenant, status, accepted_at, id);
+CREATE INDEX calls_by_end_reason ON calls (tenant, end_reason, accepted_at, id);
+CREATE INDEX calls_by_phone ON calls (tenant, phone, accepted_at, id);
+CREATE INDEX calls_by_target ON calls (tenant, target, accepted_at, id);
+
 PRAGMA user_version = 2;

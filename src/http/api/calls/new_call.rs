@@ -1,11 +1,11 @@
 //! The body of `POST /v1/calls`, and the click that it stands for.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use crate::dial::policy::{Click, Phone};
 use crate::directory::Tenant;
@@ -16,7 +16,7 @@ use crate::report::userdata::{self, MAX_BYTES, MAX_PAIRS, UserData};
 /// A call to place: `agent` or `phone`, and `target`. What else it may say has a default.
 ///
 /// The agent's phone, or `phone`, rings first; once it is answered, `target` is dialled and both are joined.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[schema(example = json!({"agent": "101", "target": "+12125550101", "userdata": {"lead": "4711"}}))]
 pub(super) struct NewCall {
     /// Whose phone rings first: an agent's extension or e-mail address, or `login:` and a login code.
@@ -67,7 +67,6 @@ pub(super) struct NewCall {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     vars: Option<Pairs>,
     /// What your CRM is to be told again, tokens replaced: by name, or as `[name|value][name|value]`.
-    #[schema(value_type = Option<UserdataForm>)]
     userdata: Option<Userdata>,
     /// The CRM's record that the call is about.
     ext_record: Option<ExtRecord>,
@@ -85,7 +84,7 @@ pub(super) struct NewCall {
 }
 
 /// A record of the CRM.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 struct ExtRecord {
     /// Its id.
     #[schema(example = "0018000000abcde")]
@@ -96,7 +95,7 @@ struct ExtRecord {
 }
 
 /// Which end of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Ends {
     /// The first leg.
@@ -108,24 +107,13 @@ enum Ends {
 }
 
 /// Where events are sent, signed as Standard Webhooks says.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 struct CallbackTo {
     /// An `https` or `http` URL.
     #[schema(example = "http://127.0.0.1:8091/events")]
     url: String,
     /// Which events; by default `call.ended` alone.
     events: Option<Vec<EventKind>>,
-}
-
-/// User data in either of its forms.
-#[derive(ToSchema)]
-#[schema(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum UserdataForm {
-    /// `[name|value][name|value]`
-    Text(String),
-    /// By name.
-    Named(BTreeMap<String, String>),
 }
 
 impl NewCall {
@@ -263,6 +251,19 @@ impl Userdata {
         Ok((userdata, warnings))
     }
 }
+
+impl utoipa::PartialSchema for Userdata {
+    fn schema() -> RefOr<Schema> {
+        let value = OneOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::String))
+            .item(ObjectBuilder::new().schema_type(Type::Integer))
+            .item(ObjectBuilder::new().schema_type(Type::Boolean));
+        let named = ObjectBuilder::new().additional_properties(Some(Schema::from(value)));
+        OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::String)).item(named).into()
+    }
+}
+
+impl utoipa::ToSchema for Userdata {}
 
 impl<'de> Deserialize<'de> for Userdata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
