@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::call::{CallId, CallRequest, Command, Event, Journal};
+use std::time::Duration;
+
+use crate::call::{CallId, CallRequest, Command, EndReason, Event, Idempotency, Journal};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
@@ -17,6 +19,34 @@ pub struct Snapshot {
     pub request: Arc<CallRequest>,
     /// All that changes.
     pub journal: Journal,
+}
+
+impl Snapshot {
+    /// Whether nothing of it ever rang, because it could not be placed: the same click is a new one.
+    pub fn was_abandoned(&self) -> bool {
+        let was_lost = self.journal.verdict().is_some_and(|verdict| verdict.reason == EndReason::PbxLost);
+        was_lost && self.journal.times.a_ringing.is_none()
+    }
+}
+
+/// An idempotency key, and the call that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Whose.
+    pub tenant: String,
+    /// Under which credential.
+    pub credential: String,
+    /// The key, and what was asked for under it.
+    pub idempotency: Idempotency,
+    /// The call.
+    pub call: CallId,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl Mark {
+    /// How long a key stands for its call.
+    pub const LIFE: Duration = Duration::from_hours(24);
 }
 
 /// One line of the ledger: what happened to a call, and what it wanted done.
@@ -56,6 +86,8 @@ pub struct Batch {
     pub ledger: Vec<Entry>,
     /// What is owed to the outside.
     pub callbacks: Vec<Callback>,
+    /// Idempotency keys, and what they stand for.
+    pub marks: Vec<Mark>,
     /// What the audit must know.
     pub audit: Vec<AuditLine>,
 }
@@ -63,6 +95,7 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.snapshots.is_empty() && self.ledger.is_empty() && self.callbacks.is_empty() && self.audit.is_empty()
+        let Self { snapshots, ledger, callbacks, marks, audit } = self;
+        snapshots.is_empty() && ledger.is_empty() && callbacks.is_empty() && marks.is_empty() && audit.is_empty()
     }
 }

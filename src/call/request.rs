@@ -50,7 +50,7 @@ impl fmt::Display for Leg {
 }
 
 /// A number and a name, as a phone's display shows them; either may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Identity {
     /// Digits; with a plus before them only towards a trunk that wants numbers so.
     pub number: String,

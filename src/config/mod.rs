@@ -17,7 +17,7 @@ pub use load::ConfigError;
 pub use secret::SecretError;
 pub use section::{
     AdminConfig, AmiConfig, AriConfig, AriTransport, CallbackConfig, DirectoryConfig, HttpConfig, LogConfig, LogFormat,
-    MetricsConfig, StoreConfig, TlsConfig,
+    MetricsConfig, SessionConfig, StoreConfig, TlsConfig,
 };
 pub use source::Source;
 
@@ -32,6 +32,8 @@ pub const REFERENCE: &str = include_str!("default.toml");
 pub struct Config {
     /// `[http]`
     pub http: HttpConfig,
+    /// `[session]`
+    pub session: SessionConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[metrics]`

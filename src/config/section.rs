@@ -35,6 +35,18 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
+/// `[session]`: how long an agent stays signed in.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Without doing anything.
+    #[serde(deserialize_with = "seconds")]
+    pub idle: Duration,
+    /// At most.
+    #[serde(deserialize_with = "seconds")]
+    pub absolute: Duration,
+}
+
 /// `[admin]`: the Unix socket of the command line.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

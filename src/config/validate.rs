@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -12,6 +13,7 @@ use super::{Config, ConfigError};
 pub(super) fn complete(config: &mut Config) -> Result<(), ConfigError> {
     public_url(config)?;
     listeners(config)?;
+    sessions(config)?;
     asterisk(config)?;
     callbacks(config)?;
     if config.store.url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
@@ -48,6 +50,12 @@ fn listeners(config: &Config) -> Result<(), ConfigError> {
         return Err(invalid("metrics.listen", "is http.listen, too; metrics have a listener of their own"));
     }
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)
+}
+
+fn sessions(config: &Config) -> Result<(), ConfigError> {
+    let seconds = |life: Duration| usize::try_from(life.as_secs()).unwrap_or(usize::MAX);
+    within("session.idle", seconds(config.session.idle), 60..=86_400)?;
+    within("session.absolute", seconds(config.session.absolute), 60..=2_592_000)
 }
 
 fn asterisk(config: &Config) -> Result<(), ConfigError> {
@@ -118,6 +126,8 @@ mod tests {
             ("http.public_url", "ftp://calls.example.com"),
             ("http.public_url", "https://calls.example.com/?x=1"),
             ("metrics.listen", "127.0.0.1:8080"),
+            ("session.idle", "59"),
+            ("session.absolute", "2592001"),
             ("ari.url", "ws://127.0.0.1:8088"),
             ("ari.app", "two words"),
             ("ari.command_sockets", "17"),

@@ -153,6 +153,7 @@ impl Running {
             clock,
             public_url: config.http.public_url.as_str().into(),
             trusted_proxies: config.http.trusted_proxies.as_slice().into(),
+            session: config.session,
             callback_check: Arc::new(move |url| {
                 check_callback_url(url).map_err(|why| why.to_string())?;
                 guard.check_url(url).map_err(|why| why.to_string())

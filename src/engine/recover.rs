@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::EndReason;
 use crate::clock::Clock;
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::switchboard::Switchboard;
 
 /// The longest window in which a click can be a duplicate.
@@ -22,15 +21,9 @@ pub async fn switchboard(
     let now = clock.now();
     for recent in store.calls_since(now - LONGEST_DUPLICATE_WINDOW).await? {
         let until = recent.request.accepted_at + duplicate_window(&recent.request.tenant);
-        if now < until && !was_abandoned(&recent) {
+        if now < until && !recent.was_abandoned() {
             board.remember_click(&recent.request, until);
         }
     }
     Ok(board)
-}
-
-/// Nothing of it ever rang, because it could not be placed: the same click is a new one.
-fn was_abandoned(call: &Snapshot) -> bool {
-    let was_lost = call.journal.verdict().is_some_and(|verdict| verdict.reason == EndReason::PbxLost);
-    was_lost && call.journal.times.a_ringing.is_none()
 }

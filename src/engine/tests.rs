@@ -16,8 +16,8 @@ use crate::clock::Clock;
 use crate::dial::policy::Admission;
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Settlement, Snapshot, Store,
-    StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow, OutboxStats, Session,
+    SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -86,6 +86,10 @@ impl Store for Memory {
         unreachable!("{OTHER}")
     }
 
+    async fn marked(&self, _: (&str, &str), _: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
     async fn ledger(&self, _id: CallId) -> Result<Vec<Entry>, StoreError> {
         unreachable!("{OTHER}")
     }
@@ -131,6 +135,22 @@ impl Store for Memory {
     }
 
     async fn put_tenants(&self, _documents: &[TenantDocument], _audit: &[AuditLine]) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn open_session(&self, _: &Session, _: &Expired) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn session(&self, _: SessionToken, _: &str) -> Result<Option<Session>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn session_seen(&self, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn end_session(&self, _: &str) -> Result<(), StoreError> {
         unreachable!("{OTHER}")
     }
 

@@ -1,4 +1,5 @@
-//! Who is at the other end: the peer of the socket, and the client behind a trusted proxy.
+//! Who is at the other end: the peer of the socket, the client behind a trusted proxy, and whether
+//! anybody could have listened in on the way.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -12,6 +13,27 @@ pub enum Peer {
     Address(IpAddr),
     /// Over the Unix socket.
     Local,
+}
+
+/// How a request's bytes came to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// As they are.
+    Plain,
+    /// Over our own TLS listener.
+    Tls,
+}
+
+/// Whether a request came over HTTPS, or from this very machine. What a trusted proxy says counts; a
+/// proxy of this machine that says `http` speaks of another one.
+pub(super) fn is_private((peer, wire): (Peer, Wire), headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let Peer::Address(address) = peer else { return true };
+    // Each proxy may append: the last word is that of the nearest.
+    let said = headers.get_all("x-forwarded-proto").iter().next_back().and_then(|value| value.to_str().ok());
+    let said = said.and_then(|value| value.rsplit(',').next()).map(str::trim);
+    let is_https = said.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let is_trusted = trusted.iter().any(|net| net.contains(&address));
+    wire == Wire::Tls || is_trusted && is_https || address.is_loopback() && (said.is_none() || is_https)
 }
 
 /// The client's own address. `X-Forwarded-For` is believed only as far as trusted proxies wrote it:
@@ -53,6 +75,32 @@ mod tests {
 
     fn at(text: &str) -> Peer {
         Peer::Address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn https_is_what_our_listener_this_machine_or_a_trusted_proxy_says() {
+        let is_private = |peer: &str, wire: Wire, said: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in said {
+                headers.append("x-forwarded-proto", value.parse().unwrap());
+            }
+            is_private((Peer::Address(peer.parse().unwrap()), wire), &headers, &["10.0.0.0/8".parse().unwrap()])
+        };
+        for (peer, wire, said, expected) in [
+            ("192.0.2.1", Wire::Plain, &[][..], false),
+            ("192.0.2.1", Wire::Plain, &["https"], false),
+            ("192.0.2.1", Wire::Tls, &[], true),
+            ("10.0.0.1", Wire::Plain, &[], false),
+            ("10.0.0.1", Wire::Plain, &["http"], false),
+            ("10.0.0.1", Wire::Plain, &["HTTPS"], true),
+            ("10.0.0.1", Wire::Plain, &["http, https"], true),
+            ("10.0.0.1", Wire::Plain, &["https", "http"], false),
+            ("127.0.0.1", Wire::Plain, &[], true),
+            ("127.0.0.1", Wire::Plain, &["http"], false),
+            ("::1", Wire::Plain, &[], true),
+        ] {
+            assert_eq!(is_private(peer, wire, said), expected, "{peer} {wire:?} {said:?}");
+        }
     }
 
     #[test]

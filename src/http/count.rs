@@ -11,6 +11,8 @@ pub enum Counted {
     Voicenter,
     /// The Getdesk door.
     Getdesk,
+    /// Signing in and out.
+    Login,
     /// The native API.
     Api,
     /// Health and readiness.
@@ -19,9 +21,10 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 5] = [
+const DOORS: [(&str, Counted); 6] = [
     ("voicenter", Counted::Voicenter),
     ("getdesk", Counted::Getdesk),
+    ("login", Counted::Login),
     ("api", Counted::Api),
     ("health", Counted::Health),
     ("other", Counted::Other),

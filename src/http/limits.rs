@@ -84,6 +84,12 @@ impl<K: Eq + Hash> Buckets<K> {
         let _ = self.step(key, now, |empty_at| Ok((empty_at + rate.every).min(full)));
     }
 
+    /// Takes back what was counted.
+    pub(super) fn forgive(&self, key: K, rate: Rate, now: Timestamp) {
+        // Infallible, as above.
+        let _ = self.step(key, now, |empty_at| Ok(empty_at - rate.every));
+    }
+
     fn step(
         &self,
         key: K,

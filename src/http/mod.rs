@@ -15,10 +15,15 @@ mod crowd;
 mod door;
 mod error;
 mod guard;
+mod idempotency;
 mod limits;
+mod login;
 mod order;
 mod pace;
+mod page;
+mod password;
 mod serve;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -35,7 +40,7 @@ use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS}
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use futures_util::Stream;
 use ipnet::IpNet;
@@ -49,10 +54,12 @@ pub use serve::{Listener, serve};
 
 use crate::call::CallId;
 use crate::clock::Clock;
+use crate::config::SessionConfig;
 use crate::device::Devices;
 use crate::directory::Directory;
 use crate::engine::Engine;
 use crate::http::auth::Gate;
+use crate::http::login::SignIns;
 use crate::link::LinkState;
 use crate::store::Store;
 
@@ -80,6 +87,8 @@ pub struct Ports {
     pub public_url: Arc<str>,
     /// `http.trusted_proxies`
     pub trusted_proxies: Arc<[IpNet]>,
+    /// How long agents stay signed in.
+    pub session: SessionConfig,
     /// Whether a callback may go somewhere.
     pub callback_check: CallbackCheck,
     /// Recorded calls.
@@ -129,6 +138,7 @@ pub trait Recordings: Send + Sync {
 struct Shared {
     ports: Ports,
     gate: Gate,
+    sign_ins: SignIns,
     /// Held by whoever changes the directory: changes come one after the other.
     editing: tokio::sync::Mutex<()>,
 }
@@ -139,7 +149,8 @@ pub struct Doors(Arc<Shared>);
 impl Doors {
     /// Opens nothing yet: only joins the doors to what they use.
     pub fn new(ports: Ports) -> Self {
-        Self(Arc::new(Shared { ports, gate: Gate::default(), editing: tokio::sync::Mutex::default() }))
+        let editing = tokio::sync::Mutex::default();
+        Self(Arc::new(Shared { ports, gate: Gate::default(), sign_ins: SignIns::default(), editing }))
     }
 
     /// For `http.listen`.
@@ -151,6 +162,7 @@ impl Doors {
             .merge(self.counted(Counted::Voicenter, voicenter))
             .merge(self.counted(Counted::Getdesk, getdesk))
             .merge(self.counted(Counted::Api, api::routes()))
+            .merge(self.counted(Counted::Login, login()))
             .merge(self.counted(Counted::Health, health()))
             .merge(self.counted(Counted::Other, Router::new().fallback(elsewhere)))
             .layer(map_response(cautious))
@@ -180,6 +192,10 @@ impl Doors {
     }
 }
 
+fn login() -> Router<Arc<Shared>> {
+    Router::new().route(login::PATH, get(login::show).post(login::sign_in)).route("/logout", post(login::sign_out))
+}
+
 fn health() -> Router<Arc<Shared>> {
     Router::new().route("/healthz", get(api::health::alive)).route("/readyz", get(api::health::ready))
 }
@@ -200,7 +216,7 @@ async fn cautious(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

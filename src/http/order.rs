@@ -17,13 +17,15 @@ use crate::http::auth::Caller;
 use crate::http::count::Refused;
 use crate::http::limits::TooMany;
 use crate::link::LinkState;
-use crate::store::{AuditLine, Snapshot};
+use crate::store::{AuditLine, Mark, Snapshot};
 
 /// How long an order may wait for its answer once a link to Asterisk is down.
 const WITHOUT_PBX: Duration = Duration::from_secs(2);
-/// How long an order may wait for its answer at all: with a slow body before it (10 s) still less than
-/// a whole request may take (20 s).
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long an order may wait for its answer at all: with a slow body before it (10 s) and what else may
+/// be waited for still less than a whole request may take (20 s).
+const PATIENCE: Duration = Duration::from_secs(7);
+/// How long an order may wait for what its idempotency key stands for.
+const MARK_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a refusal may wait for its line in the audit.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -128,11 +130,10 @@ async fn note_refused(shared: &Shared, caller: &Caller, action: String) {
 
 async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed, Declined> {
     let ports = &shared.ports;
-    login_code_guarded(shared, caller, &click.phone)?;
-    let admission = judge(shared, caller, &click)?;
-    if !(ports.ari.borrow().is_up() && ports.ami.borrow().is_up()) {
-        return Err(Unavailable::PbxAway.into());
+    if let Some(call) = placed_before(shared, caller, &click).await? {
+        return Ok(Placed { call, is_new: false });
     }
+    let admission = rehearse(shared, caller, &click)?;
     let id = admission.request.id;
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
@@ -148,8 +149,33 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
     }
 }
 
-/// What a click would be, and whether it may be; nothing is placed. For a dry run, too.
-pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+/// The call that the click's idempotency key stands for. Whether the click would be allowed now does not
+/// matter: it was, and this is the answer that its client has missed.
+async fn placed_before(shared: &Shared, caller: &Caller, click: &Click) -> Result<Option<CallId>, Declined> {
+    let Some(mark) = &click.idempotency else { return Ok(None) };
+    let (store, since) = (&shared.ports.store, shared.ports.clock.now() - Mark::LIFE);
+    let whose = (caller.tenant.id.as_str(), caller.credential.name.as_str());
+    let Ok(Ok(found)) = timeout(MARK_PATIENCE, store.marked(whose, &mark.key, since)).await else {
+        return Err(Unavailable::StoreAway.into());
+    };
+    match found {
+        Some(first) if first.call.was_abandoned() => Ok(None),
+        Some(first) if first.fingerprint != mark.fingerprint => Err(Declined::KeyReused),
+        first => Ok(first.map(|first| first.call.request.id)),
+    }
+}
+
+/// What a click would be, and whether it would be taken now; nothing is placed.
+pub(super) fn rehearse(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+    login_code_guarded(shared, caller, &click.phone)?;
+    let admission = judge(shared, caller, click)?;
+    if !(shared.ports.ari.borrow().is_up() && shared.ports.ami.borrow().is_up()) {
+        return Err(Unavailable::PbxAway.into());
+    }
+    Ok(admission)
+}
+
+fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
     let ports = &shared.ports;
     let devices = ports.devices.borrow().clone();
     let context = Context {

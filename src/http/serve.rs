@@ -15,7 +15,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::header::STRICT_TRANSPORT_SECURITY;
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
@@ -31,7 +32,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::http::client::Peer;
+use crate::http::client::{Peer, Wire};
 use crate::http::crowd::{Crowd, Place};
 use crate::http::pace::{Pace, Paced};
 
@@ -131,7 +132,9 @@ fn admit(connections: &mut JoinSet<()>, arrival: Arrival<'_>) {
         turn_away(&arrival.stream);
         return;
     };
-    let talk = Talk { router: arrival.router.clone(), peer: arrival.peer, stop: arrival.stop.clone(), place };
+    let wire = if matches!(arrival.stream, Accepted::Tls(..)) { Wire::Tls } else { Wire::Plain };
+    let from = (arrival.peer, wire);
+    let talk = Talk { router: arrival.router.clone(), from, stop: arrival.stop.clone(), place };
     match arrival.stream {
         Accepted::Tcp(stream) => drop(connections.spawn(talk.plain(stream))),
         Accepted::Tls(stream, tls) => drop(connections.spawn(talk.encrypted(stream, tls))),
@@ -152,7 +155,7 @@ fn turn_away(stream: &Accepted) {
 /// One connection's conversation.
 pub(super) struct Talk {
     pub(super) router: Router,
-    pub(super) peer: Peer,
+    pub(super) from: (Peer, Wire),
     pub(super) stop: CancellationToken,
     pub(super) place: Place,
 }
@@ -177,10 +180,10 @@ impl Talk {
     pub(super) async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let _place = self.place;
         let pace = Pace::default();
-        let (router, peer, busy) = (self.router.clone(), self.peer, pace.clone());
+        let (router, from, busy) = (self.router.clone(), self.from, pace.clone());
         let service = service_fn(move |request| {
             let hold = busy.hold();
-            answer(router.clone(), peer, request)
+            answer(router.clone(), from, request)
                 .map(move |response| Ok::<_, Infallible>(response.map(|b| hold.over(b))))
         });
         let connection = http1::Builder::new()
@@ -204,11 +207,20 @@ impl Talk {
 }
 
 /// One request's answer, whatever happens on the way to it.
-async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(router: Router, (peer, wire): (Peer, Wire), request: Request<Incoming>) -> Response<Body> {
+    let mut response = handled(router, (peer, wire), request).await;
+    if wire == Wire::Tls {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+async fn handled(router: Router, (peer, wire): (Peer, Wire), mut request: Request<Incoming>) -> Response<Body> {
     if request.uri().path_and_query().map_or(0, |uri| uri.as_str().len()) > MAX_URI {
         return StatusCode::URI_TOO_LONG.into_response();
     }
     request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(wire);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let handled = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind();
     match timeout(REQUEST_TOTAL, handled).await {

@@ -3,6 +3,8 @@
 
 mod api;
 mod getdesk;
+mod idempotency;
+mod login;
 mod refusals;
 mod rig;
 mod voicenter;

@@ -188,7 +188,7 @@ pub fn recording_url(request: &CallRequest, journal: &Journal) -> Option<String>
 }
 
 /// A party as people dial it: an extension, or E.164 with its plus.
-pub(super) fn number(party: &Party) -> &str {
+pub fn number(party: &Party) -> &str {
     match party {
         Party::Extension(number) | Party::Outside(number) => number,
     }

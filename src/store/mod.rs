@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::call::{CallId, CallRequest, EndReason, Status};
-pub use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
+pub use crate::ledger::{AuditLine, Batch, Entry, Mark, Snapshot};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
@@ -207,6 +207,15 @@ pub struct OutboxStats {
     pub oldest: Option<Timestamp>,
 }
 
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Of what was asked for under it.
+    pub fingerprint: String,
+    /// What came of it.
+    pub call: Snapshot,
+}
+
 /// One tenant's directory document as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantDocument {
@@ -214,6 +223,43 @@ pub struct TenantDocument {
     pub tenant: String,
     /// The document, JSON.
     pub document: String,
+}
+
+/// An agent who has signed in: two tokens of different power, known by their hashes alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Hash of the token for the console and the API; names the session.
+    pub strict: String,
+    /// Hash of the token that can do no more than place calls.
+    pub dial: String,
+    /// The agent's tenant.
+    pub tenant: String,
+    /// The agent's extension.
+    pub agent: String,
+    /// Hash of the password's hash at sign-in: another password ends the session.
+    pub mark: String,
+    /// When the agent signed in.
+    pub opened_at: Timestamp,
+    /// When the session was last used, to the minute.
+    pub seen_at: Timestamp,
+}
+
+/// Which of a session's two tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionToken {
+    /// For the console and the API.
+    Strict,
+    /// For clicks alone.
+    Dial,
+}
+
+/// Which sessions are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Those opened before this moment.
+    pub opened_before: Timestamp,
+    /// Those last used before this moment.
+    pub seen_before: Timestamp,
 }
 
 /// The embedded or shared database behind one daemon.
@@ -242,6 +288,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// One call of one tenant.
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// The order that an idempotency key has stood for since `since` or later.
+    async fn marked(
+        &self,
+        tenant_and_credential: (&str, &str),
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<Marked>, StoreError>;
 
     /// All that happened to a call, in order.
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError>;
@@ -296,6 +350,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces these tenants' documents, and writes down who did it, in one transaction.
     async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError>;
+
+    /// Keeps a new session, and forgets those that have expired: there are never more than were opened
+    /// within their longest life.
+    async fn open_session(&self, session: &Session, expired: &Expired) -> Result<(), StoreError>;
+
+    /// The session with a token of this hash, expired or not.
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError>;
+
+    /// Writes down that the session with this strict hash was used.
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Forgets the session with this strict hash, if there is one.
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError>;
 
     /// Answers when the database can be written to.
     async fn ping(&self) -> Result<(), StoreError>;

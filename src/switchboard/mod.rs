@@ -8,6 +8,8 @@
 //! listed is gone, one that is listed as up has answered, and what no call claims is swept away.
 
 mod census;
+mod clicks;
+mod memory;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -18,10 +20,12 @@ use std::time::Duration;
 
 pub use step::{Milestone, Step};
 
+use clicks::{Clicks, Known};
+
 use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase};
 use crate::dial::number::Party;
 use crate::dial::policy::{Admission, Exceeded, Limit};
-use crate::ledger::{AuditLine, Snapshot};
+use crate::ledger::{AuditLine, Mark, Snapshot};
 use crate::link::{Census, Notice};
 use crate::timestamp::Timestamp;
 
@@ -72,32 +76,12 @@ impl Termination {
     }
 }
 
-/// Two clicks with the same key within the tenant's window are one click.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ClickKey {
-    tenant: String,
-    credential: String,
-    agent: Party,
-    target: Party,
-}
-
-impl ClickKey {
-    fn of(request: &CallRequest) -> Self {
-        Self {
-            tenant: request.tenant.clone(),
-            credential: request.credential.clone(),
-            agent: request.a.party.clone(),
-            target: request.b.party.clone(),
-        }
-    }
-}
-
 /// All calls of one node.
 #[derive(Debug, Default)]
 pub struct Switchboard {
     calls: BTreeMap<CallId, Call>,
     deadlines: BTreeSet<(Timestamp, CallId)>,
-    clicks: BTreeMap<ClickKey, (CallId, Timestamp)>,
+    clicks: Clicks,
     boot: Option<String>,
     /// Lines that the last census did not list.
     missing: BTreeSet<(CallId, Leg)>,
@@ -119,7 +103,7 @@ impl Switchboard {
 
     /// Remembers a click of the last process: until `until` the same click gives this call.
     pub fn remember_click(&mut self, request: &CallRequest, until: Timestamp) {
-        self.clicks.insert(ClickKey::of(request), (request.id, until));
+        self.clicks.remember(request, (request.id, until), request.accepted_at);
     }
 
     /// When the next call wants to be woken.
@@ -145,10 +129,14 @@ impl Switchboard {
     /// Takes a click in. A new call begins only where the answer is [`Receipt::Accepted`].
     pub fn submit(&mut self, now: Timestamp, admission: Admission, step: &mut Step) -> Receipt {
         let Admission { request, duplicate_window, agent_active_limit, audit } = admission;
-        let key = ClickKey::of(&request);
-        self.clicks.retain(|_, (_, until)| now < *until);
-        if let Some((first, _)) = self.clicks.get(&key) {
-            return Receipt::Duplicate(*first);
+        match self.clicks.known(now, &request) {
+            Some(Known::Otherwise) => return Receipt::KeyReused,
+            Some(Known::Again(first)) => return Receipt::Duplicate(first),
+            Some(Known::Alike(first)) => {
+                self.mark(now, (&request, first), step);
+                return Receipt::Duplicate(first);
+            }
+            None => {}
         }
         if self.agent_is_busy(&request, agent_active_limit) {
             let (limit, retry_after) = (Limit::AgentActive, RETRY_ACTIVE);
@@ -161,9 +149,8 @@ impl Switchboard {
             actor: request.credential.clone(),
             action,
         }));
-        if duplicate_window > Duration::ZERO {
-            self.clicks.insert(key, (id, now + duplicate_window));
-        }
+        self.clicks.remember(&request, (id, now + duplicate_window), now);
+        self.mark(now, (&request, id), step);
         self.put(Call::new(Arc::new(request)));
         step.milestones.push(Milestone::Accepted);
         self.tell(now, id, &Event::Accepted, step);
@@ -222,9 +209,21 @@ impl Switchboard {
     /// A call that whoever asked for it was told would not be: nothing of it was sent, and nobody is
     /// told of its end. The same click is a new one.
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
-        self.clicks.retain(|_, (first, _)| *first != id);
+        self.clicks.forget(id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
         step.callbacks.retain(|callback| callback.call != Some(id));
+    }
+
+    /// The click's idempotency key stands for this call, here and in the store.
+    fn mark(&mut self, now: Timestamp, (request, call): (&CallRequest, CallId), step: &mut Step) {
+        self.clicks.mark(request, call, now);
+        step.marks.extend(request.idempotency.clone().map(|idempotency| Mark {
+            tenant: request.tenant.clone(),
+            credential: request.credential.clone(),
+            idempotency,
+            call,
+            at: now,
+        }));
     }
 
     fn agent_is_busy(&self, request: &CallRequest, most: u32) -> bool {

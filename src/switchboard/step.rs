@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::call::{Call, CallId, Command, EndReason, Event, Journal, Order, Phase, Status};
-use crate::ledger::{AuditLine, Batch, Entry, Snapshot};
+use crate::ledger::{AuditLine, Batch, Entry, Mark, Snapshot};
 use crate::link::Action;
 use crate::report::{Callback, render};
 use crate::timestamp::Timestamp;
@@ -33,6 +33,8 @@ pub struct Step {
     pub ledger: Vec<Entry>,
     /// What is owed to the outside.
     pub callbacks: Vec<Callback>,
+    /// Idempotency keys, and what they stand for.
+    pub marks: Vec<Mark>,
     /// What the audit must know.
     pub audit: Vec<AuditLine>,
     /// What Asterisk is to do, in order.
@@ -44,7 +46,7 @@ pub struct Step {
 impl Step {
     /// Whether nothing is to be written, and nothing to be done.
     pub fn is_empty(&self) -> bool {
-        self.ledger.is_empty() && self.actions.is_empty() && self.audit.is_empty()
+        self.ledger.is_empty() && self.actions.is_empty() && self.marks.is_empty() && self.audit.is_empty()
     }
 
     /// What is to be written, and what remains to be done once it is.
@@ -53,6 +55,7 @@ impl Step {
             snapshots: self.snapshots.into_values().collect(),
             ledger: self.ledger,
             callbacks: self.callbacks,
+            marks: self.marks,
             audit: self.audit,
         };
         (batch, self.actions)

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room, Settlement, Snapshot, Store,
-    StoreError, TenantDocument, endpoint,
+    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow, OutboxStats, Room, Session,
+    SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -172,6 +172,9 @@ impl Store for Outbox {
     async fn call(&self, _: &str, _: CallId) -> Result<Option<Snapshot>, StoreError> {
         Ok(None)
     }
+    async fn marked(&self, _: (&str, &str), _: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        unreachable!("not asked by the worker")
+    }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(Vec::new())
     }
@@ -195,6 +198,18 @@ impl Store for Outbox {
     }
     async fn put_tenants(&self, _: &[TenantDocument], _: &[AuditLine]) -> Result<(), StoreError> {
         Ok(())
+    }
+    async fn open_session(&self, _: &Session, _: &Expired) -> Result<(), StoreError> {
+        unreachable!("the outbox signs nobody in")
+    }
+    async fn session(&self, _: SessionToken, _: &str) -> Result<Option<Session>, StoreError> {
+        unreachable!("the outbox signs nobody in")
+    }
+    async fn session_seen(&self, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        unreachable!("the outbox signs nobody in")
+    }
+    async fn end_session(&self, _: &str) -> Result<(), StoreError> {
+        unreachable!("the outbox signs nobody in")
     }
     async fn ping(&self) -> Result<(), StoreError> {
         self.answer()

@@ -127,6 +127,7 @@ pub(in crate::http) enum Dial {}
 #[derive(Debug)]
 pub(in crate::http) enum Terminate {}
 /// To change the directory.
+#[expect(dead_code, reason = "its users come next")]
 #[derive(Debug)]
 pub(in crate::http) enum Admin {}
 

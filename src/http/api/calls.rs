@@ -4,6 +4,7 @@
 mod new_call;
 mod page;
 mod place;
+mod preview;
 
 use std::sync::Arc;
 

@@ -11,7 +11,6 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use bytes::Bytes;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_path_to_error::{Deserializer, Segment, Track};
 
@@ -117,8 +116,6 @@ pub(in crate::http) struct JsonBody<T> {
     pub(in crate::http) value: T,
     /// Paths of fields that are not known here, fit for a sentence.
     pub(in crate::http) unknown: Vec<String>,
-    /// The body as it came.
-    pub(in crate::http) bytes: Bytes,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
@@ -131,7 +128,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
             return Err(ApiError::new(Kind::MediaType, "Content-Type must be application/json"));
         }
         let (value, unknown) = parse(&bytes)?;
-        Ok(Self { value, unknown, bytes })
+        Ok(Self { value, unknown })
     }
 }
 

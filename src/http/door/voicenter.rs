@@ -17,6 +17,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
+use crate::call::Idempotency;
 use crate::dial::policy::Refusal;
 use crate::http::auth::Denied;
 use crate::http::body::{self, BodyError};
@@ -24,12 +25,16 @@ use crate::http::door::params::Carrier;
 use crate::http::door::voicenter::parse::{Ask, Order, Parsed, parse};
 use crate::http::door::voicenter::reply::{ErrorCode, Format, Reply};
 use crate::http::guard::{self, Meant};
+use crate::http::idempotency;
 use crate::http::limits::TooMany;
 use crate::http::order::{self, Declined};
 use crate::http::{Peer, Shared, client};
 
 /// Where this door is, in the spelling of its documentation.
 pub(in crate::http) const PATH: &str = "/ForwardDialer/click2call.aspx";
+
+/// The client's own mark on a request, or what is wrong with it.
+type Mark = Result<Option<Idempotency>, Refusal>;
 
 const ALLOWED: &str = "GET, POST";
 
@@ -41,13 +46,13 @@ pub(in crate::http) async fn click2call(State(shared): State<Arc<Shared>>, reque
     }
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Local);
     let client = client::address(peer, request.headers(), &shared.ports.trusted_proxies);
-    let parsed = match read(request).await {
-        Ok(parsed) => parsed,
+    let (parsed, mark) = match read(request).await {
+        Ok(read) => read,
         Err(error @ BodyError::TooLarge) => return no(StatusCode::PAYLOAD_TOO_LARGE, &error).into_response(format),
         Err(error) => return no(StatusCode::OK, &error).into_response(format),
     };
     let reply = match parsed.ask {
-        Ok(ask) => fulfil(&shared, client, ask).await,
+        Ok(ask) => fulfil(&shared, client, ask.marked(mark)).await,
         Err(refusal) => refused(&refusal),
     };
     tracing::debug!(door = "voicenter", errorcode = reply.code as u8, http.status = reply.status.as_u16(), "answered");
@@ -73,15 +78,17 @@ fn no(status: StatusCode, message: &dyn Display) -> Reply {
     Reply::refused(ErrorCode::InvalidParameters, message.to_string()).with_status(status)
 }
 
-async fn read(request: Request) -> Result<Parsed, BodyError> {
+/// What is asked for, and the mark on it; neither is judged yet.
+async fn read(request: Request) -> Result<(Parsed, Mark), BodyError> {
     let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     if head.method == Method::GET {
-        return Ok(parse(query, Carrier::Query));
+        return Ok((parse(query, Carrier::Query), idempotency::of(&head.headers, query, &[])));
     }
     let bytes: Bytes = body::read(&head.headers, body, body::SMALL).await?;
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(parse(query, Carrier::Body { content_type, bytes: &bytes }))
+    let parsed = parse(query, Carrier::Body { content_type, bytes: &bytes });
+    Ok((parsed, idempotency::of(&head.headers, query, &bytes)))
 }
 
 async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {

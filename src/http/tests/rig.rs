@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use crate::call::CallId;
 use crate::clock::Clock;
+use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
 use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
@@ -22,8 +23,8 @@ use crate::engine::{DoorOrder, Engine, Receipt};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, CallbackState, Due, Entry, OutboxRow, OutboxStats, Settlement, Snapshot,
-    Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallbackFilter, CallbackState, Due, Entry, Expired, Marked, OutboxRow, OutboxStats,
+    Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -125,6 +126,7 @@ impl Rig {
             clock: Clock::start(),
             public_url: "http://127.0.0.1:8080".into(),
             trusted_proxies: Arc::new([]),
+            session: SessionConfig { idle: Duration::from_hours(8), absolute: Duration::from_hours(24) },
             callback_check: Arc::new(|url| {
                 if url.contains("//127.0.0.1:8091/") { Ok(()) } else { Err("leads to a forbidden address".to_owned()) }
             }),
@@ -237,6 +239,7 @@ pub(super) struct MemoryStore {
     pub(super) documents: Mutex<Vec<TenantDocument>>,
     pub(super) audit: Mutex<Vec<AuditLine>>,
     pub(super) outbox: Mutex<Vec<OutboxRow>>,
+    pub(super) sessions: Mutex<Vec<Session>>,
     pub(super) broken: Mutex<bool>,
 }
 
@@ -261,6 +264,13 @@ impl Store for MemoryStore {
         self.well()?;
         let calls = self.calls.lock().unwrap();
         Ok(calls.iter().find(|call| call.request.id == id && call.request.tenant == tenant).cloned())
+    }
+    async fn marked(&self, _: (&str, &str), key: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
+        self.well()?;
+        let calls = self.calls.lock().unwrap();
+        let marks = calls.iter().rev().filter_map(|call| Some((call.request.idempotency.clone()?, call)));
+        let found = marks.into_iter().find(|(mark, _)| mark.key == key);
+        Ok(found.map(|(mark, call)| Marked { fingerprint: mark.fingerprint, call: call.clone() }))
     }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(self.ledger.lock().unwrap().clone())
@@ -320,6 +330,29 @@ impl Store for MemoryStore {
         self.well()?;
         self.documents.lock().unwrap().extend_from_slice(documents);
         self.audit.lock().unwrap().extend_from_slice(audit);
+        Ok(())
+    }
+    async fn open_session(&self, session: &Session, _: &Expired) -> Result<(), StoreError> {
+        self.well()?;
+        self.sessions.lock().unwrap().push(session.clone());
+        Ok(())
+    }
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError> {
+        self.well()?;
+        let sessions = self.sessions.lock().unwrap();
+        let of = |session: &&Session| match token {
+            SessionToken::Strict => session.strict == hash,
+            SessionToken::Dial => session.dial == hash,
+        };
+        Ok(sessions.iter().find(of).cloned())
+    }
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut sessions = self.sessions.lock().unwrap();
+        sessions.iter_mut().filter(|session| session.strict == strict).for_each(|session| session.seen_at = at);
+        Ok(())
+    }
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError> {
+        self.sessions.lock().unwrap().retain(|session| session.strict != strict);
         Ok(())
     }
     async fn ping(&self) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rig::Watch;
 use crate::config::TlsConfig;
+use crate::http::client::Wire;
 use crate::http::serve::Talk;
 use crate::http::{Crowd, Listener, Peer, serve, tls};
 
@@ -41,7 +42,7 @@ fn router() -> Router {
 fn client() -> DuplexStream {
     let (near, far) = duplex(256);
     let place = Crowd::new(1, Vec::new()).enter(Peer::Local).unwrap();
-    let talk = Talk { router: router(), peer: Peer::Local, stop: CancellationToken::new(), place };
+    let talk = Talk { router: router(), from: (Peer::Local, Wire::Plain), stop: CancellationToken::new(), place };
     tokio::spawn(talk.over(far));
     near
 }

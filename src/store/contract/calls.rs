@@ -195,6 +195,7 @@ pub(crate) async fn what_was_written_is_there_after_a_restart(rig: &impl Rig) {
         ledger: vec![entry(1, 1)],
         callbacks: vec![callback(2, "userdata", "http://crm.example/")],
         audit: vec![audit("ignored do-not-call")],
+        ..Batch::default()
     };
     store.commit(&batch).await.unwrap();
     store.put_tenants(&[document("demo", "{}")], &[audit("applied")]).await.unwrap();

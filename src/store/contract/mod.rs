@@ -5,14 +5,18 @@
 
 mod callbacks;
 mod calls;
+mod marks;
 mod outbox;
 mod pages;
 pub(crate) mod sample;
+mod sessions;
 
 pub(crate) use callbacks::*;
 pub(crate) use calls::*;
+pub(crate) use marks::*;
 pub(crate) use outbox::*;
 pub(crate) use pages::*;
+pub(crate) use sessions::*;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -73,6 +77,9 @@ macro_rules! contract {
             what_was_written_is_there_after_a_restart
             tenants_are_replaced_and_kept_apart
             a_ping_is_answered
+            a_key_stands_for_its_call_under_its_own_credential
+            a_key_may_stand_for_a_call_that_another_click_placed
+            a_key_of_old_is_forgotten
             a_claim_is_held_until_its_lease_is_over
             rows_of_one_call_to_one_endpoint_go_out_in_order
             a_receiver_that_is_away_does_not_hold_back_another_of_the_same_call
@@ -92,6 +99,8 @@ macro_rules! contract {
             a_callback_owed_anew_is_as_old_as_its_replay
             nobody_replays_what_is_another_tenants
             a_callback_may_belong_to_no_call
+            a_session_is_found_by_either_of_its_tokens_until_it_ends
+            opening_a_session_forgets_those_that_have_expired
         }
     };
     ($rig:expr; $($promise:ident)*) => {

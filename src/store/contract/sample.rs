@@ -14,7 +14,7 @@ use crate::store::{Batch, Entry, Snapshot};
 use crate::timestamp::Timestamp;
 
 /// The moment `millis` after the start of these tests' time.
-pub(crate) fn at(millis: i64) -> Timestamp {
+pub(crate) const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000 + millis)
 }
 

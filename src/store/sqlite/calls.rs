@@ -192,7 +192,8 @@ pub(super) async fn ledger(readers: &SqlitePool, id: CallId) -> Result<Vec<Entry
     rows.bind(id.to_string()).fetch_all(readers).await?.iter().map(|row| entry(id, row)).collect()
 }
 
-fn snapshot(row: &SqliteRow) -> Result<Snapshot, StoreError> {
+/// The call in a row with its `id`, `request` and `journal`.
+pub(super) fn snapshot(row: &SqliteRow) -> Result<Snapshot, StoreError> {
     let id: &str = row.try_get("id")?;
     let told = |error| unreadable(&format!("call {id}"), error);
     Ok(Snapshot {

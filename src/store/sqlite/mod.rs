@@ -11,8 +11,10 @@
 mod callbacks;
 mod calls;
 mod error;
+mod marks;
 mod open;
 mod outbox;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,8 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, OutboxRow, OutboxStats, Room,
-    Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
+    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -81,6 +83,7 @@ impl Store for SqliteStore {
             calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
             ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
             callbacks: batch.callbacks.clone(),
+            marks: batch.marks.clone(),
             audit: batch.audit.clone(),
         };
         self.write(op).await.map(drop)
@@ -105,6 +108,10 @@ impl Store for SqliteStore {
 
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
         calls::one(&self.readers, tenant, id).await
+    }
+
+    async fn marked(&self, whose: (&str, &str), key: &str, since: Timestamp) -> Result<Option<Marked>, StoreError> {
+        marks::find(&self.readers, whose, key, since).await
     }
 
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
@@ -175,6 +182,22 @@ impl Store for SqliteStore {
     async fn put_tenants(&self, documents: &[TenantDocument], audit: &[AuditLine]) -> Result<(), StoreError> {
         let op = Op::PutTenants { documents: documents.to_vec(), audit: audit.to_vec(), at: self.clock.now() };
         self.write(op).await.map(drop)
+    }
+
+    async fn open_session(&self, session: &Session, expired: &Expired) -> Result<(), StoreError> {
+        self.write(Op::OpenSession { session: session.clone(), expired: *expired }).await.map(drop)
+    }
+
+    async fn session(&self, token: SessionToken, hash: &str) -> Result<Option<Session>, StoreError> {
+        sessions::find(&self.readers, token, hash).await
+    }
+
+    async fn session_seen(&self, strict: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Op::SessionSeen { strict: strict.to_owned(), at }).await.map(drop)
+    }
+
+    async fn end_session(&self, strict: &str) -> Result<(), StoreError> {
+        self.write(Op::EndSession(strict.to_owned())).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -10,9 +10,9 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{callbacks, calls, outbox, tenants};
+use super::{callbacks, calls, marks, outbox, sessions, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, Due, Room, Settlement, StoreError, TenantDocument};
+use crate::store::{Attempt, AuditLine, Due, Expired, Mark, Room, Session, Settlement, StoreError, TenantDocument};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -21,12 +21,42 @@ const GROUP: usize = 256;
 /// One write.
 #[derive(Debug)]
 pub(super) enum Op {
-    Commit { calls: Vec<calls::CallRow>, ledger: Vec<calls::EntryRow>, callbacks: Vec<Callback>, audit: Vec<AuditLine> },
-    Claim { now: Timestamp, until: Timestamp, room: Room },
-    Settle { id: String, attempt: Attempt, settlement: Settlement },
+    Commit {
+        calls: Vec<calls::CallRow>,
+        ledger: Vec<calls::EntryRow>,
+        callbacks: Vec<Callback>,
+        marks: Vec<Mark>,
+        audit: Vec<AuditLine>,
+    },
+    Claim {
+        now: Timestamp,
+        until: Timestamp,
+        room: Room,
+    },
+    Settle {
+        id: String,
+        attempt: Attempt,
+        settlement: Settlement,
+    },
     Release(Vec<String>),
-    Replay { id: String, audit: AuditLine },
-    PutTenants { documents: Vec<TenantDocument>, audit: Vec<AuditLine>, at: Timestamp },
+    Replay {
+        id: String,
+        audit: AuditLine,
+    },
+    PutTenants {
+        documents: Vec<TenantDocument>,
+        audit: Vec<AuditLine>,
+        at: Timestamp,
+    },
+    OpenSession {
+        session: Session,
+        expired: Expired,
+    },
+    SessionSeen {
+        strict: String,
+        at: Timestamp,
+    },
+    EndSession(String),
     Ping(Timestamp),
 }
 
@@ -162,10 +192,11 @@ impl Writer {
 
 async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, StoreError> {
     match op {
-        Op::Commit { calls, ledger, callbacks, audit } => {
+        Op::Commit { calls, ledger, callbacks, marks, audit } => {
             calls::put(connection, calls).await?;
             calls::append(connection, ledger).await?;
             outbox::put(connection, callbacks).await?;
+            marks::put(connection, marks).await?;
             tenants::note(connection, audit).await?;
         }
         Op::Claim { now, until, room } => {
@@ -184,6 +215,9 @@ async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, Store
             tenants::put(connection, documents, *at).await?;
             tenants::note(connection, audit).await?;
         }
+        Op::OpenSession { session, expired } => sessions::open(connection, session, expired).await?,
+        Op::SessionSeen { strict, at } => sessions::seen(connection, strict, *at).await?,
+        Op::EndSession(strict) => sessions::end(connection, strict).await?,
         Op::Ping(at) => {
             let pulse = sqlx::query("INSERT INTO pulse VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at");
             pulse.bind(at.as_millis()).execute(connection).await?;

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use super::*;
+use crate::call::Idempotency;
 use crate::call::tests::request;
 use crate::link::{ChannelState, ListedChannel, Place};
 use model::World;
@@ -68,6 +69,41 @@ fn a_duplicate_is_answered_before_limits_count() {
     board.submit(at(0), admission(1, "101", at(0)), &mut step);
     let again = board.submit(at(1), admission(2, "101", at(1)), &mut step);
     assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
+}
+
+fn marked(id: u128, target: &str, mark: (&str, &str), now: Timestamp) -> Admission {
+    let mut admission = admission(id, "101", now);
+    admission.request.b.party = Party::Outside(target.to_owned());
+    let (key, fingerprint) = (mark.0.to_owned(), mark.1.to_owned());
+    admission.request.idempotency = Some(Idempotency { key, fingerprint });
+    admission
+}
+
+#[test]
+fn an_idempotency_key_that_was_overtaken_stands_for_the_first_order() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    let (first, call) = (marked(1, "+12125550101", ("k", "f"), at(0)), CallId::from_bits(1));
+    assert_eq!(board.submit(at(0), first, &mut step), Receipt::Accepted(call));
+    let again = marked(2, "+12125550101", ("k", "f"), at(30_000));
+    assert_eq!(board.submit(at(30_000), again, &mut step), Receipt::Duplicate(call), "long after the window");
+    let other = marked(3, "+12125550102", ("k", "g"), at(30_000));
+    assert_eq!(board.submit(at(30_000), other, &mut step), Receipt::KeyReused);
+    assert_eq!(step.marks.len(), 1, "written once");
+    board.abandon(at(40_000), call, &mut step);
+    let anew = marked(4, "+12125550101", ("k", "h"), at(40_000));
+    assert_eq!(board.submit(at(40_000), anew, &mut step), Receipt::Accepted(CallId::from_bits(4)));
+}
+
+#[test]
+fn a_second_click_within_the_window_binds_its_own_key_to_the_same_call() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    let call = CallId::from_bits(1);
+    board.submit(at(0), marked(1, "+12125550101", ("k", "f"), at(0)), &mut step);
+    let second = || marked(2, "+12125550101", ("l", "f"), at(1));
+    assert_eq!(board.submit(at(1), second(), &mut step), Receipt::Duplicate(call));
+    assert_eq!(board.submit(at(20_000), second(), &mut step), Receipt::Duplicate(call));
+    let stored: Vec<_> = step.marks.iter().map(|mark| (mark.idempotency.key.as_str(), mark.call)).collect();
+    assert_eq!(stored, [("k", call), ("l", call)]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use axum::{Json, http::Method};
 use crate::dial::policy::{Phone, Refusal};
 use crate::http::Shared;
 use crate::http::api::calls::new_call::NewCall;
+use crate::http::api::calls::preview::{Preview, preview, refused};
 use crate::http::api::{Dial, JsonBody, May};
 use crate::http::auth::Caller;
 use crate::http::error::{ApiError, Kind, Problem};
@@ -33,7 +34,7 @@ use crate::report::record::CallRecord;
     responses(
         (status = 201, description = "The call was placed", body = CallRecord,
          headers(("Location" = String, description = "Where the call is"))),
-        (status = 200, description = "The call was placed before", body = CallRecord,
+        (status = 200, description = "The call was placed before; of a dry run: what would happen", body = PlacedBefore,
          headers(("Location" = String, description = "Where the call is"))),
         (status = 422, description = "Understood, but impossible: a phone that is offline, say", body = Problem,
          content_type = "application/problem+json"),
@@ -49,10 +50,30 @@ pub(in crate::http::api) async fn place(
         return Err(ApiError::new(Kind::Forbidden, "a prefetch places no call"));
     }
     let caller = asker.caller(&shared.ports.directory.load())?;
-    let click = body.value.into_click(&caller.tenant, body.unknown)?;
+    let is_dry_run = body.value.is_dry_run();
+    let click = body.value.into_click(&caller.tenant, body.unknown);
+    if is_dry_run {
+        let preview = match click {
+            Ok(click) => preview(&shared, &caller, &click),
+            Err(why) => refused(&caller.tenant, (None, None), why),
+        };
+        return Ok(Json(preview).into_response());
+    }
+    let click = click?;
     let spelled = Spelled::of(&click.phone);
     let placed = order::place(&shared, &caller, click).await.map_err(|why| spelled.declined(why))?;
     answer(&shared, &caller, placed).await
+}
+
+/// A call that was placed before, or what a dry run says.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its description is used")]
+enum PlacedBefore {
+    /// The call as it stands.
+    Call(Box<CallRecord>),
+    /// What would happen.
+    DryRun(Box<Preview>),
 }
 
 /// The call as it stands.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::call::Idempotency;
 use crate::dial::policy::{Click, Phone, Refusal};
 use crate::http::door::params::{self, Carrier, Params, number, text};
 use crate::http::door::voicenter::reply::Format;
@@ -28,6 +29,19 @@ pub(in crate::http) struct Ask {
     pub(in crate::http) order: Result<Order, Refusal>,
     /// Names of parameters that this door does not know, fit for a log.
     pub(in crate::http) unknown: Vec<String>,
+}
+
+impl Ask {
+    /// The same with the client's own mark on its click; with one that is malformed, no click.
+    pub(in crate::http) fn marked(mut self, mark: Result<Option<Idempotency>, Refusal>) -> Self {
+        if let Ok(Order::Call(click)) = &mut self.order {
+            match mark {
+                Ok(mark) => click.idempotency = mark,
+                Err(refusal) => self.order = Err(refusal),
+            }
+        }
+        self
+    }
 }
 
 /// The token stays out of every log.

@@ -1,5 +1,18 @@
 -- What the further doors keep. Moments are milliseconds since the Unix epoch, UTC; documents are JSON.
 
+-- Idempotency keys, and the calls that they stand for; forgotten after a day.
+CREATE TABLE marks (
+    tenant      TEXT    NOT NULL,
+    credential  TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,               -- of what was asked for under it
+    call        TEXT    NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+    at          INTEGER NOT NULL,
+    PRIMARY KEY (tenant, credential, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX marks_by_age ON marks (at);
+CREATE INDEX marks_by_call ON marks (call);
+
 -- The outbox: a row may belong to no call (a test), and a row that was settled may be owed anew.
 -- SQLite cannot change a column, so both tables are built again.
 ALTER TABLE outbox RENAME TO outbox_1;
@@ -51,6 +64,16 @@ CREATE INDEX outbox_by_call ON outbox (call, number);
 CREATE INDEX outbox_by_age ON outbox (state, owed_since);
 CREATE INDEX outbox_by_tenant ON outbox (tenant, number);
 CREATE INDEX outbox_by_state ON outbox (tenant, state, number);
+-- Agents who have signed in. Tokens are known by their hashes alone (sha256: and 64 hex digits).
+CREATE TABLE sessions (
+    strict    TEXT    NOT NULL PRIMARY KEY,     -- of the console and the API
+    dial      TEXT    NOT NULL UNIQUE,          -- of clicks alone
+    tenant    TEXT    NOT NULL,
+    agent     TEXT    NOT NULL,                 -- extension
+    mark      TEXT    NOT NULL,                 -- of the password that opened it
+    opened_at INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Lists of calls: what they may be filtered by.
 ALTER TABLE calls ADD COLUMN end_reason TEXT;                -- set once there is a verdict
