@@ -16,8 +16,8 @@ use crate::clock::Clock;
 use crate::dial::policy::Admission;
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow, OutboxStats, Session,
-    SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
+    OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -80,6 +80,10 @@ impl Store for Memory {
 
     async fn calls_since(&self, _since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         self.active_calls().await
+    }
+
+    async fn calls_page(&self, _: &CallFilter, _: Option<CallKey>, _: u32) -> Result<Vec<Snapshot>, StoreError> {
+        unreachable!("{OTHER}")
     }
 
     async fn call(&self, _tenant: &str, _id: CallId) -> Result<Option<Snapshot>, StoreError> {

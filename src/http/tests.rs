@@ -2,6 +2,7 @@
 //! store in the test's hands.
 
 mod api;
+mod calls;
 mod getdesk;
 mod idempotency;
 mod login;

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow, OutboxStats, Room, Session,
-    SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument, endpoint,
+    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
+    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -169,6 +169,10 @@ impl Store for Outbox {
     async fn calls_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())
     }
+    async fn calls_page(&self, _: &CallFilter, _: Option<CallKey>, _: u32) -> Result<Vec<Snapshot>, StoreError> {
+        unreachable!("not asked by the worker")
+    }
+
     async fn call(&self, _: &str, _: CallId) -> Result<Option<Snapshot>, StoreError> {
         Ok(None)
     }

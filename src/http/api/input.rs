@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_path_to_error::{Deserializer, Segment, Track};
 
@@ -116,6 +117,10 @@ pub(in crate::http) struct JsonBody<T> {
     pub(in crate::http) value: T,
     /// Paths of fields that are not known here, fit for a sentence.
     pub(in crate::http) unknown: Vec<String>,
+    /// The body as it came.
+    pub(in crate::http) bytes: Bytes,
+    /// What came before it.
+    pub(in crate::http) head: Parts,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
@@ -128,7 +133,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
             return Err(ApiError::new(Kind::MediaType, "Content-Type must be application/json"));
         }
         let (value, unknown) = parse(&bytes)?;
-        Ok(Self { value, unknown })
+        Ok(Self { value, unknown, bytes, head })
     }
 }
 

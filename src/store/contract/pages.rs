@@ -14,10 +14,10 @@ async fn put(store: &dyn Store, snapshots: impl IntoIterator<Item = Snapshot>) {
     }
 }
 
-fn with(snapshot: Snapshot, edit: impl FnOnce(&mut CallRequest)) -> Snapshot {
+fn with(snapshot: &Snapshot, edit: impl FnOnce(&mut CallRequest)) -> Snapshot {
     let mut request = (*snapshot.request).clone();
     edit(&mut request);
-    Snapshot { request: Arc::new(request), ..snapshot }
+    Snapshot { request: Arc::new(request), journal: snapshot.journal }
 }
 
 async fn listed(store: &dyn Store, filter: CallFilter) -> Vec<Snapshot> {
@@ -27,7 +27,7 @@ async fn listed(store: &dyn Store, filter: CallFilter) -> Vec<Snapshot> {
 pub(crate) async fn calls_are_listed_page_by_page(rig: &impl Rig) {
     let store = rig.open().await;
     // Three in one moment: the id decides.
-    let calls = (1..=7).map(|n| with(call(n), |request| request.accepted_at = at(i64::from(n.clamp(3, 5)))));
+    let calls = (1..=7).map(|n| with(&call(n), |request| request.accepted_at = at(i64::from(n.clamp(3, 5)))));
     put(&*store, calls.clone()).await;
     let newest_first: Vec<_> = calls.rev().collect();
     let (mut seen, mut before) = (Vec::new(), None);
@@ -45,12 +45,12 @@ pub(crate) async fn calls_are_listed_page_by_page(rig: &impl Rig) {
 
 pub(crate) async fn calls_are_listed_by_whatever_a_filter_names(rig: &impl Rig) {
     let store = rig.open().await;
-    let outside = with(ended(2, EndReason::TargetBusy), |request| {
+    let outside = with(&ended(2, EndReason::TargetBusy), |request| {
         request.agent = None;
         request.a.party = Party::Outside("+12125550177".to_owned());
         request.b.party = Party::Extension("700".to_owned());
     });
-    let elsewhere = with(call(3), |request| request.tenant = "other".to_owned());
+    let elsewhere = with(&call(3), |request| request.tenant = "other".to_owned());
     let (alive, normal) = (call(1), ended(4, EndReason::Normal));
     put(&*store, [alive.clone(), outside.clone(), elsewhere.clone(), normal.clone()]).await;
     let (all, words) = (CallFilter::default(), |word: &str| Some(word.to_owned()));

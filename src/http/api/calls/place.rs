@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, http::Method};
 
 use crate::dial::policy::{Phone, Refusal};
-use crate::http::Shared;
 use crate::http::api::calls::new_call::NewCall;
 use crate::http::api::calls::preview::{Preview, preview, refused};
 use crate::http::api::{Dial, JsonBody, May};
@@ -17,6 +16,7 @@ use crate::http::auth::Caller;
 use crate::http::error::{ApiError, Kind, Problem};
 use crate::http::guard::{self, Meant};
 use crate::http::order::{self, Declined, Placed};
+use crate::http::{Shared, idempotency};
 use crate::report::record::CallRecord;
 
 /// Place a call.
@@ -43,15 +43,15 @@ use crate::report::record::CallRecord;
 pub(in crate::http::api) async fn place(
     State(shared): State<Arc<Shared>>,
     asker: May<Dial>,
-    headers: HeaderMap,
     body: JsonBody<NewCall>,
 ) -> Result<Response, ApiError> {
-    if let Meant::Prefetch = guard::judge(&Method::POST, &headers, &[Method::POST]) {
+    let JsonBody { value, unknown, bytes, head } = body;
+    if let Meant::Prefetch = guard::judge(&head.method, &head.headers, &[Method::POST]) {
         return Err(ApiError::new(Kind::Forbidden, "a prefetch places no call"));
     }
     let caller = asker.caller(&shared.ports.directory.load())?;
-    let is_dry_run = body.value.is_dry_run();
-    let click = body.value.into_click(&caller.tenant, body.unknown);
+    let is_dry_run = value.is_dry_run();
+    let click = value.into_click(&caller.tenant, unknown);
     if is_dry_run {
         let preview = match click {
             Ok(click) => preview(&shared, &caller, &click),
@@ -59,8 +59,10 @@ pub(in crate::http::api) async fn place(
         };
         return Ok(Json(preview).into_response());
     }
-    let click = click?;
+    let mut click = click?;
     let spelled = Spelled::of(&click.phone);
+    let mark = idempotency::of(&head.headers, head.uri.query().unwrap_or_default(), &bytes);
+    click.idempotency = mark.map_err(|refusal| spelled.refused(refusal))?;
     let placed = order::place(&shared, &caller, click).await.map_err(|why| spelled.declined(why))?;
     answer(&shared, &caller, placed).await
 }
@@ -170,6 +172,8 @@ fn respelled(message: &str, field: &str, name: &str) -> String {
     }
     match message.split_at_checked(field.len()) {
         Some((first, rest)) if first.eq_ignore_ascii_case(field) => format!("{name}{rest}"),
+        // What is wrong with a URL is a sentence without its subject.
+        _ if matches!(field, "callback.url" | "ctl_callbackUrl") => format!("the URL in {name}: {message}"),
         _ => message.to_owned(),
     }
 }
