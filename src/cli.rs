@@ -4,21 +4,34 @@
 //! never change. The parts that reach into the adapters come in as a [`Program`], so that only the
 //! composition root knows them.
 
+mod access;
+mod call;
+mod callbacks;
+mod calls;
 mod check;
 mod client;
+mod devices;
 mod directory;
+mod listen;
+mod look;
+mod reference;
+mod session;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use futures_util::future::BoxFuture;
 
-use self::client::Client;
-use crate::config::client::{Named, Usual, Way};
+use self::session::{Ended, OneOf, Remote, Screen};
+use crate::callback::sign::Key;
 use crate::config::{AmiConfig, AriConfig, Config, REFERENCE, Source};
+use crate::report::Callback;
 use crate::telemetry::Telemetry;
 
 /// How a command ended, for scripts.
@@ -88,6 +101,18 @@ pub struct Reached {
     pub cautions: Vec<String>,
 }
 
+/// What a receiver of callbacks answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its HTTP status; none: it was not reached.
+    pub status: Option<u16>,
+    /// The start of its answer, or why there is none.
+    pub note: String,
+}
+
+/// Delivers a callback, once.
+pub type Deliver = Box<dyn Fn(Callback) -> BoxFuture<'static, Delivered> + Send + Sync>;
+
 /// What the composition root lends to the command line.
 #[derive(Clone, Copy)]
 pub struct Program {
@@ -97,6 +122,8 @@ pub struct Program {
     pub probe_ari: fn(AriConfig) -> BoxFuture<'static, Result<Reached, String>>,
     /// The same for AMI.
     pub probe_ami: fn(AmiConfig) -> BoxFuture<'static, Result<Reached, String>>,
+    /// What delivers callbacks, signed with this key, wherever they go.
+    pub courier: fn(Key) -> Result<Deliver, String>,
 }
 
 /// Click-to-call for Asterisk: rings the agent, then the target, joins them, and tells the CRM how it ended.
@@ -121,13 +148,34 @@ enum Command {
     },
     /// Print every setting with its default and what it means
     Config,
+    /// Place a call: first one phone rings, then the target's
+    Call(Remote<call::Call>),
+    /// List calls, or watch them live
+    Calls(Remote<calls::List>),
+    /// Show a call and what happened to it, step by step
+    CallInfo(Remote<calls::One>),
+    /// End a call, whoever talks
+    Hangup(Remote<calls::One>),
+    /// Show the phones and what they are doing
+    Devices(Remote<devices::Devices>),
+    /// Show what was told to whom, and whether it arrived
+    Callbacks(Remote<callbacks::Callbacks>),
+    /// Send a callback once more
+    Resend(Remote<callbacks::One>),
+    /// Send a signed sample of an event
+    Trigger(Remote<callbacks::Trigger>),
+    /// Pass live events on to a program on this machine, signed like callbacks
+    Listen(Remote<listen::Listen>),
     /// Change or show who may call whom, as whom, through what
-    Directory {
-        #[command(flatten)]
-        daemon: Daemon,
-        #[command(subcommand)]
-        command: directory::Command,
-    },
+    Directory(Remote<OneOf<directory::Command>>),
+    /// Make, revoke or list tokens
+    Token(Remote<OneOf<access::Token>>),
+    /// Set an agent's password, or the desk at which its calls ring
+    Agent(Remote<OneOf<access::Agent>>),
+    /// Print a script that completes commands in a shell
+    Completions(reference::Completions),
+    /// Print the manual page, or write all of them
+    Man(reference::Man),
 }
 
 #[derive(Debug, Args)]
@@ -137,32 +185,6 @@ struct Settings {
     config: Option<PathBuf>,
 }
 
-/// Which daemon, and whose things there.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Which daemon")]
-struct Daemon {
-    /// Its admin socket; without it `$DIALBRIDGE_SOCKET`, then `/run/dialbridge/dialbridge.sock`
-    #[arg(long, value_name = "PATH", global = true, conflicts_with_all = ["client", "url"])]
-    socket: Option<PathBuf>,
-    /// A file of mode 0600 with `url` and `token`
-    #[arg(long, value_name = "FILE", global = true, conflicts_with = "url")]
-    client: Option<PathBuf>,
-    /// Its address, with the token of `$DIALBRIDGE_TOKEN`; without it `$DIALBRIDGE_URL`
-    #[arg(long, value_name = "URL", global = true)]
-    url: Option<String>,
-    /// The tenant, where the admin socket serves several
-    #[arg(long, value_name = "ID", global = true)]
-    tenant: Option<String>,
-}
-
-impl Daemon {
-    fn client(self, usual: Usual) -> Result<Client, Outcome> {
-        let named = Named { socket: self.socket, client: self.client, url: self.url };
-        let way = Way::find(named, usual).map_err(|why| Outcome::failed(Exit::Configuration, why.to_string()))?;
-        Ok(Client::new(way, self.tenant))
-    }
-}
-
 /// Reads the command line and does what it says.
 pub fn main(program: Program) -> ExitCode {
     let command = CommandLine::parse().command;
@@ -170,22 +192,35 @@ pub fn main(program: Program) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return write(&Outcome::failed(Exit::Failed, format!("no runtime: {error}"))),
     };
-    let outcome = runtime.block_on(run(program, command));
-    write(&outcome)
+    match runtime.block_on(run(program, command, Screen::of_stdout())) {
+        Ok(outcome) | Err(outcome) => write(&outcome),
+    }
 }
 
-async fn run(program: Program, command: Command) -> Outcome {
+async fn run(program: Program, command: Command, screen: Screen) -> Ended {
     match command {
-        Command::Serve(settings) => serve(program, Source::new(settings.config)).await,
+        Command::Serve(settings) => Ok(serve(program, Source::new(settings.config)).await),
         Command::Check { settings, strict } => {
             let tolerance = if strict { check::Tolerance::Strict } else { check::Tolerance::Patient };
-            check::run(program, &Source::new(settings.config), tolerance).await
+            Ok(check::run(program, &Source::new(settings.config), tolerance).await)
         }
-        Command::Config => Outcome::done(REFERENCE),
-        Command::Directory { daemon, command } => match daemon.client(Usual::Socket) {
-            Ok(client) => directory::run(&client, command).await,
-            Err(outcome) => outcome,
-        },
+        Command::Config => Ok(Outcome::done(REFERENCE)),
+        Command::Call(remote) => remote.run(screen, call::run).await,
+        Command::Calls(remote) => remote.run(screen, calls::list).await,
+        Command::CallInfo(remote) => remote.run(screen, calls::info).await,
+        Command::Hangup(remote) => remote.run(screen, calls::hangup).await,
+        Command::Devices(remote) => remote.run(screen, devices::run).await,
+        Command::Callbacks(remote) => remote.run(screen, callbacks::run).await,
+        Command::Resend(remote) => remote.run(screen, callbacks::resend).await,
+        Command::Trigger(remote) => remote.run(screen, callbacks::trigger).await,
+        Command::Listen(remote) => {
+            remote.run(screen, async |session, listen| listen::run(session, program, listen).await).await
+        }
+        Command::Directory(remote) => remote.run(screen, directory::run).await,
+        Command::Token(remote) => remote.run(screen, access::token).await,
+        Command::Agent(remote) => remote.run(screen, access::agent).await,
+        Command::Completions(shell) => Ok(reference::completions(CommandLine::command(), &shell)),
+        Command::Man(man) => reference::man(CommandLine::command(), &man),
     }
 }
 
@@ -220,39 +255,5 @@ fn write(outcome: &Outcome) -> ExitCode {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Failed.into(),
         _ => outcome.exit.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn exit_codes_are_the_promised_ones() {
-        let codes = [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Refused,
-            Exit::Unreachable,
-            Exit::NotReady,
-            Exit::Configuration,
-        ];
-        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5, 78]);
-        let nonsense = CommandLine::try_parse_from(["dialbridge", "nonsense"]).unwrap_err();
-        assert_eq!(nonsense.exit_code(), i32::from(Exit::Usage as u8));
-    }
-
-    #[test]
-    fn the_socket_of_the_command_line_is_the_daemon_s_default() {
-        let defaults: toml::Table = toml::from_str(REFERENCE).unwrap();
-        assert_eq!(defaults["admin"]["socket"].as_str(), Some(crate::config::client::SOCKET));
     }
 }

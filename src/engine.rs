@@ -11,9 +11,9 @@ pub mod turn;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::CallId;
+use crate::call::{CallId, WrapUp};
 use crate::dial::policy::Admission;
-pub use crate::switchboard::{Receipt, Termination};
+pub use crate::switchboard::{Receipt, Termination, Wrapped};
 
 /// Why the engine took no order, as a sentence for the client. Nothing was stored and nothing rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,8 @@ pub enum DoorOrder {
     Submit(Box<Admission>, oneshot::Sender<Result<Receipt, Unavailable>>),
     /// End calls; answers with the newest that was ended.
     Terminate(Termination, oneshot::Sender<Result<Option<CallId>, Unavailable>>),
+    /// Take in what the agent noted after a call of this tenant.
+    WrapUp((String, CallId, WrapUp), oneshot::Sender<Result<Wrapped, Unavailable>>),
 }
 
 /// The engine's inbox, as doors see it. Never waits for Asterisk.
@@ -64,6 +66,13 @@ impl Engine {
     pub async fn terminate(&self, which: Termination) -> Result<Option<CallId>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.put(DoorOrder::Terminate(which, reply))?;
+        answer.await.unwrap_or(Err(Unavailable::Stopping))
+    }
+
+    /// Takes in what the agent noted after a call; answers once it is durably stored.
+    pub async fn wrap_up(&self, tenant: String, call: CallId, wrap_up: WrapUp) -> Result<Wrapped, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.put(DoorOrder::WrapUp((tenant, call, wrap_up), reply))?;
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
 

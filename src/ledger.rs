@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::call::{CallId, CallRequest, Command, EndReason, Event, Idempotency, Journal};
 use crate::report::Callback;
+use crate::report::event::EventKind;
 use crate::timestamp::Timestamp;
 
 /// A call as it stands after a step.
@@ -64,6 +65,25 @@ pub struct Entry {
     pub commands: Vec<Command>,
 }
 
+/// Something told of a call, complete to the last byte of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEvent {
+    /// `evt_<call>_<sequence>`, derived, so that it can never be told twice.
+    pub id: String,
+    /// Whose.
+    pub tenant: String,
+    /// The call.
+    pub call: CallId,
+    /// Extension of the agent on whose behalf it was placed.
+    pub agent: Option<String>,
+    /// What.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+    /// JSON, as clients read it.
+    pub body: String,
+}
+
 /// A line for the audit: an override used, a change of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLine {
@@ -86,6 +106,8 @@ pub struct Batch {
     pub ledger: Vec<Entry>,
     /// What is owed to the outside.
     pub callbacks: Vec<Callback>,
+    /// What is told of calls.
+    pub events: Vec<CallEvent>,
     /// Idempotency keys, and what they stand for.
     pub marks: Vec<Mark>,
     /// What the audit must know.
@@ -95,7 +117,8 @@ pub struct Batch {
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { snapshots, ledger, callbacks, marks, audit } = self;
-        snapshots.is_empty() && ledger.is_empty() && callbacks.is_empty() && marks.is_empty() && audit.is_empty()
+        let Self { snapshots, ledger, callbacks, events, marks, audit } = self;
+        let is_told = !callbacks.is_empty() || !events.is_empty();
+        snapshots.is_empty() && ledger.is_empty() && !is_told && marks.is_empty() && audit.is_empty()
     }
 }

@@ -10,5 +10,6 @@ fn main() -> ExitCode {
         serve: |start| Box::pin(daemon::serve(start)),
         probe_ari: |config| Box::pin(daemon::probe_ari(config)),
         probe_ami: |config| Box::pin(daemon::probe_ami(config)),
+        courier: daemon::courier,
     })
 }

@@ -41,10 +41,12 @@ family::metrics! {
         calls_accepted: IntCounter() = "dialbridge_calls_accepted_total",
         /// Calls that an earlier process left running and this one went on with.
         calls_adopted: IntCounter() = "dialbridge_calls_adopted_total",
-        /// Calls that are over, by the status and reason that are reported to the outside.
+        /// Calls that have ended, by the status and reason that are reported to the outside.
         calls_ended: IntCounterVec(&["status", "end_reason"]) = "dialbridge_calls_ended_total",
-        /// Calls that are not over, by where they stand.
+        /// Calls that have not ended, by where they stand.
         calls_active: IntGaugeVec(&["phase"]) = "dialbridge_calls_active",
+        /// Calls that have ended and whose agent chooses codes and writes notes.
+        calls_wrapping_up: IntGauge() = "dialbridge_calls_wrapping_up",
         /// From the click to the agent's phone ringing.
         click_to_ring: Histogram(WAITS) = "dialbridge_call_click_to_ring_seconds",
         /// From the agent's answer to the target's phone ringing.
@@ -125,19 +127,21 @@ impl Metrics {
 
     /// Counts calls by phase; returns how many there are.
     fn set_active<'a>(&self, journals: impl Iterator<Item = &'a Journal>) -> u64 {
-        let mut counts = [0_u32; PHASES.len()];
+        let (mut counts, mut wrapping_up) = ([0_u32; PHASES.len()], 0);
         for journal in journals {
             match journal.phase {
                 Phase::CallingAgent { .. } => counts[0] += 1,
                 Phase::CallingTarget { .. } => counts[1] += 1,
                 Phase::Talking { .. } => counts[2] += 1,
                 Phase::Clearing { .. } => counts[3] += 1,
+                Phase::WrappingUp { .. } => wrapping_up += 1,
                 Phase::Ended { .. } => {}
             }
         }
         for (phase, count) in PHASES.iter().zip(counts) {
             self.recorded.calls_active.with_label_values(&[phase]).set(i64::from(count));
         }
+        self.recorded.calls_wrapping_up.set(wrapping_up);
         counts.into_iter().map(u64::from).sum()
     }
 

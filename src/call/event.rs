@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::Leg;
+use crate::call::{Leg, WrapUp};
 
 /// Why a line ended, as Asterisk tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,8 @@ pub enum Event {
     Recording(RecordingEvent),
     /// A client asked to end the call.
     Terminate,
+    /// The agent has wrapped the call up.
+    WrapUp(WrapUp),
     /// The moment named by [`Call::deadline`](crate::call::Call::deadline) has come.
     Deadline,
 }

@@ -9,13 +9,16 @@
 //!                           │                      │                     │
 //!                           └── terminate, deadline, a line gone ────────┤
 //!                                                                        ▼
-//!                                          Ended ◀── no line left ── Clearing
+//!                           ┌───────────────────── no line left ── Clearing
+//!                           ▼                                         │
+//!                         Ended ◀── wrapped up, deadline ── WrappingUp ◀── both talked, for a queue with codes
 //! ```
 //!
 //! Invariants, each held by a property test: B is created only after A has answered and while it is
 //! there; a leg is created and dialled at most once; after the verdict nothing starts; a line that
-//! comes alive during clearing is hung up; the verdict never changes; every phase but the last has a
-//! [deadline](Call::deadline), so a call ends even when Asterisk never speaks again.
+//! comes alive after the verdict is hung up; the verdict never changes; a call is wrapped up at most
+//! once; every call that is not [over](Journal::is_over) has a [deadline](Call::deadline), so it ends
+//! even when neither Asterisk nor its agent ever speaks again.
 
 mod command;
 mod disposition;
@@ -36,7 +39,9 @@ pub use event::{Cause, DialEnd, Event, Gone, LineEvent, RecordingEvent};
 pub use id::{CallId, NotACallId};
 pub use request::{AgentRef, CallRequest, Idempotency, Identity, Leg, LegPlan, ReportPlan};
 pub use state::{Journal, LegRecord, LegStatus, Line, Phase, Recording, Times, Verdict};
-pub use wrapup::{QueuePlan, TransactionCode, WrapUp};
+#[cfg(test)]
+pub(crate) use wrapup::tests as wrapup_tests;
+pub use wrapup::{QueuePlan, TransactionCode, WrapUp, WrapUpError};
 
 use crate::timestamp::Timestamp;
 
@@ -46,6 +51,9 @@ const CREATE_GRACE: Duration = Duration::from_secs(5);
 const HANGUP_RETRY: Duration = Duration::from_secs(2);
 /// After so long in clearing a call ends although lines may be left; a later census sweeps them.
 const CLEARING_LIMIT: Duration = Duration::from_secs(15);
+/// How long Asterisk may take to say what became of a recording. It needs milliseconds; where the bridge
+/// was not deleted at once, a census finds and deletes it.
+const RECORDING_LIMIT: Duration = Duration::from_mins(1);
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -64,6 +72,7 @@ impl Call {
             a: LegRecord::default(),
             b: LegRecord::default(),
             recording: Recording::default(),
+            wrap_up: None,
             sequence: 0,
         };
         Self { request, journal }
@@ -84,6 +93,14 @@ impl Call {
         &self.journal
     }
 
+    /// Whether there will be a wrap-up, as things stand: the queue has codes, and both have talked or may
+    /// still come to it.
+    pub fn may_be_wrapped_up(&self) -> bool {
+        let journal = &self.journal;
+        let talks = journal.times.connected.is_some() || journal.verdict().is_none();
+        !journal.has_cleared() && talks && self.wrap_up_time().is_some()
+    }
+
     /// When [`Event::Deadline`] is due; none once the call is over.
     pub fn deadline(&self) -> Option<Timestamp> {
         let dialling = |line, since, leg| match line {
@@ -95,7 +112,9 @@ impl Call {
             Phase::CallingTarget { line, since } => Some(dialling(line, since, Leg::B)),
             Phase::Talking { since } => Some(since + self.request.max_duration),
             Phase::Clearing { retry_at, .. } => Some(retry_at),
-            Phase::Ended { .. } => None,
+            Phase::WrappingUp { until, .. } => Some(until),
+            Phase::Ended { .. } if self.journal.is_over() => None,
+            Phase::Ended { verdict } => Some(self.journal.times.ended.unwrap_or(verdict.at) + RECORDING_LIMIT),
         }
     }
 
@@ -103,7 +122,7 @@ impl Call {
     ///
     /// An event that changed something has raised [`Journal::sequence`]; any other left no trace.
     pub fn on_event(&mut self, now: Timestamp, event: &Event) -> Vec<Command> {
-        let before = self.journal;
+        let before = self.journal.clone();
         let commands = self.react(now, event);
         if self.journal != before || !commands.is_empty() {
             self.journal.sequence += 1;
@@ -115,6 +134,7 @@ impl Call {
         match event {
             Event::Accepted => self.on_accepted(now),
             Event::Terminate => self.on_terminate(now),
+            Event::WrapUp(wrap_up) => self.on_wrap_up(wrap_up),
             Event::Deadline => self.on_deadline(now),
             Event::Line(leg, line) => self.on_line(now, *leg, line),
             Event::Recording(RecordingEvent::Finished) => self.on_recording(Recording::Kept),
@@ -151,8 +171,20 @@ impl Call {
                 self.journal.phase = Phase::Clearing { verdict, since, retry_at: now + HANGUP_RETRY };
                 self.hang_up_what_is_left()
             }
-            Phase::Ended { .. } => Vec::new(),
+            Phase::WrappingUp { verdict, .. } => {
+                self.journal.phase = Phase::Ended { verdict };
+                Vec::new()
+            }
+            Phase::Ended { .. } => self.on_recording(Recording::Unknown),
         }
+    }
+
+    fn on_wrap_up(&mut self, wrap_up: &WrapUp) -> Vec<Command> {
+        if let Phase::WrappingUp { verdict, .. } = self.journal.phase {
+            self.journal.phase = Phase::Ended { verdict };
+            self.journal.wrap_up = Some(wrap_up.clone());
+        }
+        Vec::new()
     }
 
     fn on_recording(&mut self, recording: Recording) -> Vec<Command> {
@@ -192,8 +224,7 @@ impl Call {
                 vec![Command::JoinAndDial(leg)]
             }
             // The hang-up may have overtaken the channel's birth.
-            (Phase::Clearing { .. }, _) => vec![Command::Hangup(leg)],
-            _ => Vec::new(),
+            _ => self.hang_up_late_life(leg),
         }
     }
 
@@ -223,8 +254,7 @@ impl Call {
                 vec![Command::Create(Leg::B)]
             }
             (Phase::CallingTarget { line, .. }, Leg::B) if line != Line::Created => self.on_connected(now),
-            (Phase::Clearing { .. }, _) => vec![Command::Hangup(leg)],
-            _ => Vec::new(),
+            _ => self.hang_up_late_life(leg),
         }
     }
 
@@ -252,7 +282,7 @@ impl Call {
             }
             Phase::Talking { .. } => self.clear(now, disposition::answered(leg, gone, true)),
             Phase::Clearing { .. } if self.is_clear() => self.end(now),
-            Phase::Clearing { .. } | Phase::Ended { .. } => Vec::new(),
+            Phase::Clearing { .. } | Phase::WrappingUp { .. } | Phase::Ended { .. } => Vec::new(),
         }
     }
 
@@ -285,11 +315,25 @@ impl Call {
         Leg::BOTH.into_iter().rev().filter(left).map(Command::Hangup).collect()
     }
 
+    fn hang_up_late_life(&self, leg: Leg) -> Vec<Command> {
+        if self.journal.verdict().is_some() { vec![Command::Hangup(leg)] } else { Vec::new() }
+    }
+
+    /// No line is left, or waited for any longer.
     fn end(&mut self, now: Timestamp) -> Vec<Command> {
         let Phase::Clearing { verdict, .. } = self.journal.phase else { return Vec::new() };
-        self.journal.phase = Phase::Ended { verdict };
         self.journal.times.ended = Some(now);
+        let talked = self.journal.times.connected.is_some();
+        self.journal.phase = match self.wrap_up_time().filter(|_| talked) {
+            Some(time) => Phase::WrappingUp { verdict, until: now + time },
+            None => Phase::Ended { verdict },
+        };
         vec![Command::DestroyBridge]
+    }
+
+    /// How long wrap-up may take, where there is something to choose.
+    fn wrap_up_time(&self) -> Option<Duration> {
+        self.request.queue.as_ref().filter(|queue| !queue.codes.is_empty()).map(|queue| queue.wrap_up)
     }
 
     const fn is_dialling(&self, leg: Leg) -> bool {

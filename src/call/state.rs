@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Cause, EndBy, EndReason, Gone, Leg, Status};
+use crate::call::{Cause, EndBy, EndReason, Gone, Leg, Status, WrapUp};
 use crate::timestamp::Timestamp;
 
 /// How far a line has come on its way to an answer.
@@ -49,7 +49,14 @@ pub enum Phase {
         /// When the lines that are left are to be hung up again.
         retry_at: Timestamp,
     },
-    /// Over: no line is left.
+    /// No line is left; the agent chooses codes and writes notes.
+    WrappingUp {
+        /// Why it ended.
+        verdict: Verdict,
+        /// When the time for that is over.
+        until: Timestamp,
+    },
+    /// Over: no line is left, and nothing is awaited from anybody.
     Ended {
         /// Why.
         verdict: Verdict,
@@ -142,16 +149,18 @@ pub enum Recording {
     /// Not asked for, or not begun.
     #[default]
     None,
-    /// Asterisk was asked to record.
+    /// Asterisk was asked to record. The file is complete only once the bridge is gone, after the call.
     Running,
     /// There is a file.
     Kept,
     /// There is none.
     Failed,
+    /// Asterisk never said whether there is a file.
+    Unknown,
 }
 
 /// All that changes in a call: what the store keeps beside its [`CallRequest`](crate::call::CallRequest).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
     /// Where it stands.
     pub phase: Phase,
@@ -163,6 +172,9 @@ pub struct Journal {
     pub b: LegRecord,
     /// The recording.
     pub recording: Recording,
+    /// What the agent noted after the talk.
+    #[serde(default)]
+    pub wrap_up: Option<WrapUp>,
     /// Number of the last ledger entry: how many events have changed something.
     pub sequence: u32,
 }
@@ -182,20 +194,29 @@ impl Journal {
             Phase::CallingAgent { .. } if self.times.a_ringing.is_none() => Status::Queued,
             Phase::CallingAgent { .. } | Phase::CallingTarget { .. } => Status::Ringing,
             Phase::Talking { .. } => Status::InProgress,
-            Phase::Clearing { verdict, .. } | Phase::Ended { verdict } => verdict.status,
+            Phase::Clearing { verdict, .. } | Phase::WrappingUp { verdict, .. } | Phase::Ended { verdict } => {
+                verdict.status
+            }
         }
     }
 
     /// The verdict, once there is one.
     pub fn verdict(&self) -> Option<Verdict> {
         match self.phase {
-            Phase::Clearing { verdict, .. } | Phase::Ended { verdict } => Some(verdict),
-            _ => None,
+            Phase::Clearing { verdict, .. } | Phase::WrappingUp { verdict, .. } | Phase::Ended { verdict } => {
+                Some(verdict)
+            }
+            Phase::CallingAgent { .. } | Phase::CallingTarget { .. } | Phase::Talking { .. } => None,
         }
     }
 
-    /// Whether no line is left.
-    pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended { .. })
+    /// Whether its lines are free: it has ended for everybody but those who wrap it up.
+    pub const fn has_cleared(&self) -> bool {
+        self.times.ended.is_some()
+    }
+
+    /// Whether nothing is left to do: it has ended, and what was recorded is on its disk.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. }) && !matches!(self.recording, Recording::Running)
     }
 }

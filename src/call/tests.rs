@@ -238,10 +238,89 @@ fn a_line_that_will_not_go_is_hung_up_again_and_at_last_left_to_the_census() {
     assert!(story.call.journal().is_over());
 }
 
+/// Both have talked for a queue, and their lines are free.
+fn wrapping_up() -> Story {
+    let mut story = Story::of(|request| request.queue = Some(wrapup_tests::queue()));
+    story.answered_by(Leg::A).answered_by(Leg::B).after(9).gone(Leg::A, 16, None);
+    assert!(!story.call.journal().has_cleared());
+    assert_eq!(story.gone(Leg::B, 16, None).commands, [Command::DestroyBridge]);
+    story
+}
+
+fn notes() -> WrapUp {
+    WrapUp { codes: Vec::new(), notes: "ring again".to_owned() }
+}
+
+#[test]
+fn a_call_for_a_queue_with_codes_is_over_once_it_is_wrapped_up() {
+    let mut story = wrapping_up();
+    let verdict = story.verdict();
+    assert!(story.call.journal().has_cleared() && !story.call.journal().is_over());
+    assert_eq!(story.after(20).tell(Event::WrapUp(notes())).commands, []);
+    assert!(story.call.journal().is_over());
+    assert_eq!((story.verdict(), story.call.journal().wrap_up.clone()), (verdict, Some(notes())));
+}
+
+#[test]
+fn a_wrap_up_that_nobody_gives_ends_with_its_time() {
+    let mut story = wrapping_up();
+    assert_eq!(story.call.deadline(), Some(story.now + Duration::from_mins(2)));
+    story.after(119).tell(Event::Deadline);
+    assert!(!story.call.journal().is_over());
+    story.after(1).tell(Event::Deadline);
+    assert!(story.call.journal().is_over());
+    story.tell(Event::WrapUp(notes()));
+    assert_eq!(story.call.journal().wrap_up, None, "too late");
+}
+
+#[test]
+fn there_is_no_wrap_up_where_nobody_answered_or_nothing_is_to_be_chosen() {
+    let mut story = Story::of(|request| request.queue = Some(wrapup_tests::queue()));
+    assert!(story.call.may_be_wrapped_up());
+    story.answered_by(Leg::A).gone(Leg::A, 16, None);
+    assert!(!story.call.may_be_wrapped_up(), "the target never answered");
+    story.gone(Leg::B, 16, 487);
+    assert!(story.call.journal().is_over());
+
+    let without_codes = || QueuePlan { codes: Vec::new(), ..wrapup_tests::queue() };
+    let mut story = Story::of(|request| request.queue = Some(without_codes()));
+    story.answered_by(Leg::A).answered_by(Leg::B).gone(Leg::A, 16, None).gone(Leg::B, 16, None);
+    assert!(story.call.journal().is_over());
+}
+
+#[test]
+fn a_line_that_comes_alive_while_a_call_is_wrapped_up_is_hung_up() {
+    let mut story = Story::of(|request| request.queue = Some(wrapup_tests::queue()));
+    story.answered_by(Leg::A).answered_by(Leg::B).tell(Event::Terminate).gone(Leg::A, 16, None);
+    for _ in 0..8 {
+        story.after(2).tell(Event::Deadline);
+    }
+    assert!(story.call.journal().has_cleared(), "nobody waits for B's line any longer");
+    assert_eq!(story.line(Leg::B, LineEvent::Answered).commands, [Command::Hangup(Leg::B)]);
+    story.gone(Leg::B, 16, None);
+    assert_eq!((story.verdict().0, story.call.journal().b.status), (EndReason::Terminated, LegStatus::Gone));
+}
+
+#[test]
+fn a_recorded_call_is_over_once_its_recording_is_complete_or_never_heard_of() {
+    let mut ended = Story::of(|request| request.record = true);
+    ended.answered_by(Leg::A).answered_by(Leg::B).gone(Leg::A, 16, None).gone(Leg::B, 16, None);
+    assert!(ended.call.journal().has_cleared() && !ended.call.journal().is_over());
+    let (call, now) = (ended.call.clone(), ended.now);
+    ended.tell(Event::Recording(RecordingEvent::Finished));
+    assert!(ended.call.journal().is_over());
+    assert_eq!(ended.call.journal().recording, Recording::Kept);
+
+    let mut silent = Story { call, now, commands: Vec::new() };
+    silent.after(60).tell(Event::Deadline);
+    assert!(silent.call.journal().is_over());
+    assert_eq!(silent.call.journal().recording, Recording::Unknown);
+}
+
 #[test]
 fn what_changes_nothing_leaves_no_trace() {
     let mut story = talking();
-    let before = *story.call.journal();
+    let before = story.call.journal().clone();
     story.line(Leg::B, LineEvent::Answered).line(Leg::A, LineEvent::Ringing).tell(Event::Deadline);
     assert_eq!(*story.call.journal(), before);
 }

@@ -132,7 +132,12 @@ mod tests {
     }
 
     fn program(ari: fn(AriConfig) -> BoxFuture<'static, Result<Reached, String>>) -> Program {
-        Program { serve: |_| Box::pin(async { Ok(()) }), probe_ari: ari, probe_ami: reached::<AmiConfig> }
+        Program {
+            serve: |_| Box::pin(async { Ok(()) }),
+            probe_ari: ari,
+            probe_ami: reached::<AmiConfig>,
+            courier: |_| Err("no courier".to_owned()),
+        }
     }
 
     async fn check(file: &str, program: Program, tolerance: Tolerance) -> Outcome {

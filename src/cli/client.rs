@@ -10,18 +10,23 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::look::printable;
 use super::wire::{self, Place};
 use super::{Exit, Outcome};
 use crate::config::client::Way;
 
 /// From connecting to the last byte of an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a part of a path cannot hold as it is.
+const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// An order for the daemon.
 #[derive(Clone, Debug)]
@@ -53,7 +58,6 @@ impl Ask {
         self
     }
 
-    #[expect(dead_code, reason = "the first command that posts takes this line away")]
     pub(super) fn json(self, body: &Value) -> Self {
         self.text("application/json", body.to_string())
     }
@@ -71,15 +75,13 @@ impl Ask {
 }
 
 /// One part of a path, whatever it holds.
-#[expect(dead_code, reason = "the first command that posts takes this line away")]
 pub(super) fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, SPECIAL).to_string()
 }
 
 /// What the daemon answered to what it did.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    #[expect(dead_code, reason = "the first command that posts takes this line away")]
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
 }
@@ -198,7 +200,7 @@ fn refusal(head: &hyper::http::response::Parts, body: &[u8]) -> Outcome {
     if let Some(seconds) = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
         said = format!("{said} (again in {seconds} s)");
     }
-    Outcome::failed(exit(head.status), said)
+    Outcome::failed(exit(head.status), printable(&said))
 }
 
 /// How a command ends that was answered so.

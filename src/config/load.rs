@@ -18,7 +18,14 @@ use super::{Config, REFERENCE, caution, validate};
 const PREFIX: &str = "DIALBRIDGE_";
 
 /// Variables with our prefix that are the command line's own.
-const OF_THE_COMMAND_LINE: [&str; 4] = ["DIALBRIDGE_CONFIG", "DIALBRIDGE_SOCKET", "DIALBRIDGE_TOKEN", "DIALBRIDGE_URL"];
+const OF_THE_COMMAND_LINE: [&str; 6] = [
+    "DIALBRIDGE_CONFIG",
+    "DIALBRIDGE_LISTEN_SECRET",
+    "DIALBRIDGE_SOCKET",
+    "DIALBRIDGE_TENANT",
+    "DIALBRIDGE_TOKEN",
+    "DIALBRIDGE_URL",
+];
 
 /// Why there is no configuration. Never shows a value that could be a secret.
 #[derive(Debug, thiserror::Error)]

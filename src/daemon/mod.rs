@@ -8,6 +8,7 @@
 
 mod directory;
 mod exporter;
+mod forward;
 mod listen;
 mod part;
 mod recordings;
@@ -20,9 +21,10 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::forward::courier;
 use self::part::Part;
 use crate::asterisk::{ami, ari};
 use crate::callback::guard::Guard;
@@ -143,10 +145,12 @@ impl Running {
         let cannon = worker::worker(&common, &config.callback, &guard)?.beating(move || heart.beat());
         let exporter =
             exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
+        let (told, events) = watch::channel(0);
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
             directory: common.directory.clone(),
+            events,
             devices: ami.devices(),
             ari: ari.state(),
             ami: ami.state(),
@@ -164,7 +168,7 @@ impl Running {
             stopping: doors.stop.clone(),
         };
         let listeners = listen::Listeners::bind(config).await?;
-        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle() };
+        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle(), told };
         let turning = turning(&common, board, inboxes, ari.clone()).run(engine.stop.clone());
         engine.spawn("the engine", async { turning.await.context("the store refuses what the engine writes") });
         links.spawn("the ARI link", calling.run(links.stop.clone()).map(Ok));
@@ -228,6 +232,8 @@ struct Inboxes {
     notices: mpsc::Receiver<Notice>,
     /// Rung when a callback was written.
     owed: Arc<Notify>,
+    /// Counts commits that brought events.
+    told: watch::Sender<u64>,
 }
 
 async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
@@ -251,6 +257,7 @@ fn turning(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari)
         notices: inboxes.notices,
         actions: Box::new(move |action| ari.send(action)),
         callbacks: inboxes.owed,
+        events: inboxes.told,
         observe: Box::new(move |turn: &Turn<'_>| {
             heart.beat();
             metrics.turn(turn);

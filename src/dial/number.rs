@@ -9,10 +9,12 @@
 //!
 //! Emergency numbers, star codes and other short digits never come out of here as a party.
 
+mod place;
 mod plan;
 
 use std::fmt::Write;
 
+pub use place::{Country, Place, Tariff, is_at_home, place};
 use serde::{Deserialize, Serialize};
 
 /// Most digits in any number.

@@ -6,6 +6,7 @@
 //! out needs no directory any more.
 
 mod cap;
+mod destination;
 mod end;
 mod given;
 mod shown;

@@ -24,8 +24,8 @@ pub struct Tenant {
     /// The caller id of whoever has none of their own, E.164; one of `caller_ids`, shared with everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<String>,
-    /// Beginnings of numbers (`+1`) that may be called; nothing else may. A premium-rate number needs
-    /// one that says more than its country.
+    /// Beginnings of numbers (`+1`) that may be called; nothing else may. A country that shares another's
+    /// code, and a number that costs more than the way there, need one that says more than the code.
     pub allowed_destinations: Vec<String>,
     /// Numbers that may not be called, E.164.
     pub do_not_call: Vec<String>,

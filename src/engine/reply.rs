@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::{Receipt, Unavailable};
+use super::{Receipt, Unavailable, Wrapped};
 use crate::call::CallId;
 
 type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
@@ -12,11 +12,12 @@ type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 pub(super) struct Replies {
     submitted: Vec<(Reply<Receipt>, Receipt)>,
     terminated: Vec<(Reply<Option<CallId>>, Option<CallId>)>,
+    wrapped: Vec<(Reply<Wrapped>, Wrapped)>,
 }
 
 impl Replies {
     pub(super) fn is_empty(&self) -> bool {
-        self.submitted.is_empty() && self.terminated.is_empty()
+        self.submitted.is_empty() && self.terminated.is_empty() && self.wrapped.is_empty()
     }
 
     pub(super) fn submitted(&mut self, reply: Reply<Receipt>, receipt: Receipt) {
@@ -27,12 +28,19 @@ impl Replies {
         self.terminated.push((reply, newest));
     }
 
+    pub(super) fn wrapped(&mut self, reply: Reply<Wrapped>, wrapped: Wrapped) {
+        self.wrapped.push((reply, wrapped));
+    }
+
     /// A call whose client has gone away by now goes on: it may have been clicked twice, and the second
     /// click was told of it.
     pub(super) fn answer(&mut self) {
         self.answer_terminations();
         for (reply, receipt) in self.submitted.drain(..) {
             send(reply, Ok(receipt));
+        }
+        for (reply, wrapped) in self.wrapped.drain(..) {
+            send(reply, Ok(wrapped));
         }
     }
 
@@ -43,8 +51,8 @@ impl Replies {
         }
     }
 
-    /// Clicks are refused; what ends calls is being done all the same. Returns the calls that were to
-    /// be, and must not.
+    /// Clicks are refused; what ends calls is being done all the same, and what was noted after a call waits
+    /// until it is written. Returns the calls that were to be, and must not.
     pub(super) fn refuse(&mut self) -> Vec<CallId> {
         self.answer_terminations();
         let mut refused = Vec::new();

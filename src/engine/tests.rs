@@ -5,19 +5,19 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::turn::{Loop, Ports};
-use super::{Engine, Receipt, Termination, Unavailable};
+use super::{Engine, Receipt, Termination, Unavailable, Wrapped};
 use crate::call::tests::request;
-use crate::call::{CallId, Command, EndReason, Leg, LineEvent};
+use crate::call::{CallId, Command, EndReason, Leg, LineEvent, WrapUp};
 use crate::clock::Clock;
 use crate::dial::policy::Admission;
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
-    OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -98,6 +98,19 @@ impl Store for Memory {
         unreachable!("{OTHER}")
     }
 
+    async fn events_after(
+        &self,
+        _filter: &EventFilter,
+        _after: u64,
+        _limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        unreachable!("{OTHER}")
+    }
+
     async fn claim(&self, _now: Timestamp, _lease: Duration, _limit: u32) -> Result<Vec<Due>, StoreError> {
         unreachable!("{OTHER}")
     }
@@ -168,6 +181,7 @@ struct Rig {
     clock: Clock,
     engine: Engine,
     notices: mpsc::Sender<Notice>,
+    events: watch::Receiver<u64>,
     cancel: CancellationToken,
 }
 
@@ -183,10 +197,11 @@ impl Rig {
             }
         });
         let (callbacks, observe) = (Arc::new(Notify::new()), Box::new(|_: &super::turn::Turn<'_>| {}));
-        let ports = Ports { orders: orders_in, notices: notices_in, actions, callbacks, observe };
+        let (told, events) = watch::channel(0);
+        let ports = Ports { orders: orders_in, notices: notices_in, actions, callbacks, events: told, observe };
         let turning = Loop::new(Switchboard::default(), store.clone(), clock, ports).run(cancel.clone());
         tokio::spawn(async move { turning.await.expect("no fatal store error") });
-        Self { store, clock, engine: Engine::new(orders), notices, cancel }
+        Self { store, clock, engine: Engine::new(orders), notices, events, cancel }
     }
 
     fn admission(&self, id: u128) -> Admission {
@@ -332,6 +347,46 @@ async fn an_engine_that_ends_waits_for_the_channel_that_it_asked_for_last() {
     assert_eq!(rig.store.take_seen(), [Seen::Committed(1), Seen::Sent(Command::JoinAndDial(Leg::A))]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(rig.notices.is_closed(), "the engine has ended");
+}
+
+/// Call 1 has been placed for a queue, both have talked, and its lines are free.
+async fn wrapping_up() -> Rig {
+    let rig = Rig::start();
+    let mut admission = rig.admission(1);
+    admission.request.queue = Some(crate::call::wrapup_tests::queue());
+    rig.engine.submit(admission).await.expect("accepted");
+    for leg in Leg::BOTH {
+        rig.line(leg, LineEvent::Entered).await;
+        rig.line(leg, LineEvent::Answered).await;
+    }
+    for leg in Leg::BOTH {
+        rig.line(leg, LineEvent::Gone(crate::call::Gone::Missing)).await;
+    }
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrap_up_is_answered_once_it_is_stored_and_taken_once() {
+    let mut rig = wrapping_up().await;
+    let (tenant, call) = ("demo".to_owned(), CallId::from_bits(1));
+    let noted = WrapUp { codes: Vec::new(), notes: "ring again".to_owned() };
+    let heard = *rig.events.borrow_and_update();
+    assert_eq!(rig.engine.wrap_up("other".to_owned(), call, noted.clone()).await, Ok(Wrapped::Over));
+    assert_eq!(rig.engine.wrap_up(tenant.clone(), call, noted.clone()).await, Ok(Wrapped::Done));
+    let stored = rig.store.batches.lock().expect("lock").last().expect("a batch").clone();
+    assert_eq!(stored.snapshots[0].journal.wrap_up, Some(noted.clone()));
+    assert_eq!(*rig.events.borrow(), heard + 1, "whoever streams events is woken");
+    assert_eq!(rig.engine.wrap_up(tenant, call, noted).await, Ok(Wrapped::Over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrap_up_of_a_call_that_is_up_comes_too_early() {
+    let rig = Rig::start();
+    let mut admission = rig.admission(1);
+    admission.request.queue = Some(crate::call::wrapup_tests::queue());
+    rig.engine.submit(admission).await.expect("accepted");
+    let early = rig.engine.wrap_up("demo".to_owned(), CallId::from_bits(1), WrapUp::default());
+    assert_eq!(early.await, Ok(Wrapped::NotYet));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,16 +15,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::reply::Replies;
 use super::{DoorOrder, Unavailable};
-use crate::call::{Command, Gone, LineEvent, Phase};
+use crate::call::{Command, Gone, LineEvent};
 use crate::clock::Clock;
 use crate::dial::number;
 use crate::ledger::{Batch, Snapshot};
 use crate::link::{Action, Notice};
+use crate::report::event::EventKind;
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Milestone, Step, Switchboard};
 use crate::timestamp::Timestamp;
@@ -67,6 +68,8 @@ pub struct Ports {
     pub actions: Box<dyn Fn(Action) + Send + Sync>,
     /// Rung when a callback was written.
     pub callbacks: Arc<Notify>,
+    /// Counts the commits that brought events.
+    pub events: watch::Sender<u64>,
     /// Called after every turn.
     pub observe: Box<dyn Fn(&Turn<'_>) + Send + Sync>,
 }
@@ -211,10 +214,8 @@ impl Loop {
         match order {
             // A door that has gone away was answered by its own deadline: nothing may ring for it.
             DoorOrder::Submit(_, reply) if reply.is_closed() => {}
-            DoorOrder::Submit(_, reply) if self.is_late() => {
-                // Whoever has gone away needs no answer.
-                let _ = reply.send(Err(Unavailable::StoreAway));
-            }
+            DoorOrder::Submit(_, reply) if self.is_late() => store_is_away(reply),
+            DoorOrder::WrapUp(_, reply) if self.is_late() => store_is_away(reply),
             DoorOrder::Submit(admission, reply) => {
                 let receipt = self.board.submit(now, *admission, &mut self.next);
                 self.replies.submitted(reply, receipt);
@@ -222,6 +223,10 @@ impl Loop {
             DoorOrder::Terminate(which, reply) => {
                 let newest = self.board.terminate(now, &which, &mut self.next);
                 self.replies.terminated(reply, newest);
+            }
+            DoorOrder::WrapUp((tenant, call, noted), reply) => {
+                let wrapped = self.board.wrap_up(now, (&tenant, call), noted, &mut self.next);
+                self.replies.wrapped(reply, wrapped);
             }
         }
     }
@@ -270,6 +275,9 @@ impl Loop {
         }
         if !writing.batch.callbacks.is_empty() {
             self.ports.callbacks.notify_one();
+        }
+        if !writing.batch.events.is_empty() {
+            self.ports.events.send_modify(|commits| *commits += 1);
         }
         Ok(took)
     }
@@ -331,6 +339,11 @@ async fn commit(store: Arc<dyn Store>, batch: Arc<Batch>) -> Result<(), StoreErr
     }
 }
 
+fn store_is_away<T>(reply: oneshot::Sender<Result<T, Unavailable>>) {
+    // Whoever has gone away needs no answer.
+    let _ = reply.send(Err(Unavailable::StoreAway));
+}
+
 const fn ends(action: &Action) -> bool {
     match action {
         Action::Order(order) => !order.command.starts(),
@@ -343,8 +356,10 @@ fn log(batch: &Batch) {
         let (event, commands) = (&entry.event, &entry.commands);
         tracing::debug!(call.id = %entry.call, call.sequence = entry.sequence, ?event, ?commands, "call");
     }
-    for Snapshot { request, journal } in &batch.snapshots {
-        let Phase::Ended { verdict } = journal.phase else { continue };
+    let ended = batch.events.iter().filter(|event| event.kind == EventKind::Ended).map(|event| event.call);
+    for Snapshot { request, journal } in ended.filter_map(|call| batch.snapshots.iter().find(|s| s.request.id == call))
+    {
+        let Some(verdict) = journal.verdict() else { continue };
         let talked = journal.times.connected.map_or(Duration::ZERO, |since| verdict.at.since(since));
         tracing::info!(
             call.id = %request.id,

@@ -75,6 +75,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// The directory that counts now.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// Counts commits that brought events: only a wake-up, the truth is in the store.
+    pub events: watch::Receiver<u64>,
     /// States of all phones.
     pub devices: watch::Receiver<Arc<Devices>>,
     /// How the ARI link stands.

@@ -107,14 +107,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::call::WrapUp;
+    use crate::call::{Journal, WrapUp};
     use crate::report::fixture::{connected, order};
     use crate::timestamp::Timestamp;
 
     fn tokens(notes: &str) -> Tokens {
         let wrap_up = WrapUp { codes: Vec::new(), notes: notes.to_owned() };
         let then = 1_700_000_000_000;
-        Tokens::new(&order(), &connected(then, then + 5000), Timestamp::from_millis(then), Some(&wrap_up))
+        let journal = Journal { wrap_up: Some(wrap_up), ..connected(then, then + 5000) };
+        Tokens::new(&order(), &journal, Timestamp::from_millis(then))
     }
 
     fn expand(template: &str, notes: &str) -> String {

@@ -69,7 +69,15 @@ pub(super) fn missed(at: i64) -> Journal {
 fn ended(verdict: Verdict, cause: Cause) -> Journal {
     let leg = LegRecord { status: LegStatus::Gone, cause: Some(cause), created: None };
     let times = Times { ended: Some(verdict.at), ..Times::default() };
-    Journal { phase: Phase::Ended { verdict }, times, a: leg, b: leg, recording: Recording::None, sequence: 9 }
+    Journal {
+        phase: Phase::Ended { verdict },
+        times,
+        a: leg,
+        b: leg,
+        recording: Recording::None,
+        wrap_up: None,
+        sequence: 9,
+    }
 }
 
 fn leg(party: Party) -> LegPlan {

@@ -18,17 +18,17 @@ use crate::timestamp::Timestamp;
 
 /// One HTTP request owed to the outside, complete to the last byte of its body.
 ///
-/// Rendered once, in the step that ends the call, and stored in the same transaction: every attempt
+/// Rendered once, in the step that makes it due, and stored in the same transaction: every attempt
 /// sends the same words under the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// `webhook-id`: `msg_<call>_<kind>`, derived, so that it can never be made twice.
+    /// `webhook-id`: `msg_<call>_<kind>`, or the event's id; derived, so that it can never be made twice.
     pub id: String,
     /// The call it tells of; none where it only tries a receiver.
     pub call: Option<CallId>,
     /// Whose secret signs it.
     pub tenant: String,
-    /// What it tells: `userdata` or `cdr`.
+    /// What it tells: `userdata`, `cdr`, or an event's kind.
     pub kind: String,
     /// Where it goes, tokens replaced.
     pub url: String,

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::call::{AgentRef, CallId, CallRequest, EndBy, EndReason, Journal, Leg, LegStatus, Phase, Recording, Status};
+use crate::call::{
+    AgentRef, CallId, CallRequest, EndBy, EndReason, Journal, Leg, LegStatus, Phase, Recording, Status, WrapUp,
+};
 use crate::dial::number::Party;
 use crate::timestamp::Timestamp;
 
@@ -19,12 +21,16 @@ pub struct CallRecord {
     pub id: CallId,
     /// The word that integrators know.
     pub status: Status,
-    /// Where it stands: `calling_agent`, `calling_target`, `talking`, `clearing`, `ended`.
+    /// Where it stands: `calling_agent`, `calling_target`, `talking`, `clearing`, `wrapping_up`, `ended`.
     pub phase: &'static str,
     /// Why it ended.
     pub end_reason: Option<EndReason>,
     /// Who ended it.
     pub end_by: Option<EndBy>,
+    /// Name of the credential that asked for it.
+    pub credential: String,
+    /// Which door it came through.
+    pub door: String,
     /// On whose behalf.
     pub agent: Option<AgentRef>,
     /// The first leg's party: an extension, or E.164 with its plus.
@@ -33,14 +39,20 @@ pub struct CallRecord {
     pub target: String,
     /// The company's number, digits.
     pub caller_id: String,
+    /// The queue that it was placed for.
+    pub queue_id: Option<u32>,
     /// Both legs, in the order of dialling.
     pub legs: [LegView; 2],
     /// When things happened: RFC 3339, UTC.
     pub timestamps: Timestamps,
     /// How long things took.
     pub durations: Durations,
+    /// What the agent noted after the talk.
+    pub wrap_up: Option<WrapUp>,
     /// Where the recording is, once both talk.
     pub recording_url: Option<String>,
+    /// Where everything that happened to it is told.
+    pub diagnostics_url: String,
     /// The client's own `var_*`, names without the prefix.
     pub vars: BTreeMap<String, String>,
     /// `extTransactionData`: by name; of two pairs with one name the first.
@@ -104,14 +116,19 @@ impl CallRecord {
             phase: phase(&journal.phase),
             end_reason: verdict.map(|verdict| verdict.reason),
             end_by: verdict.map(|verdict| verdict.by),
+            credential: request.credential.clone(),
+            door: request.door.clone(),
             agent: request.agent.clone(),
             phone: number(&request.a.party).to_owned(),
             target: number(&request.b.party).to_owned(),
             caller_id: request.report.caller_id.clone(),
+            queue_id: request.queue.as_ref().map(|queue| queue.id),
             legs: Leg::BOTH.map(|leg| LegView::new(request, journal, leg)),
             timestamps: Timestamps::new(request, journal),
             durations: Durations::new(request, journal),
+            wrap_up: journal.wrap_up.clone(),
             recording_url: recording_url(request, journal),
+            diagnostics_url: url(request, "events"),
             vars: request.vars.clone(),
             ext_transaction_data: ext_transaction_data(request),
             warnings: request.warnings.clone(),
@@ -180,11 +197,13 @@ pub(super) fn talk_seconds(journal: &Journal) -> Option<u64> {
 pub fn recording_url(request: &CallRequest, journal: &Journal) -> Option<String> {
     journal.times.connected?;
     match journal.recording {
-        Recording::Running | Recording::Kept => {
-            Some(format!("{}/v1/calls/{}/recording", request.report.public_url, request.id))
-        }
+        Recording::Running | Recording::Kept | Recording::Unknown => Some(url(request, "recording")),
         Recording::None | Recording::Failed => None,
     }
+}
+
+fn url(request: &CallRequest, what: &str) -> String {
+    format!("{}/v1/calls/{}/{what}", request.report.public_url, request.id)
 }
 
 /// A party as people dial it: an extension, or E.164 with its plus.
@@ -205,6 +224,7 @@ const fn phase(phase: &Phase) -> &'static str {
         Phase::CallingTarget { .. } => "calling_target",
         Phase::Talking { .. } => "talking",
         Phase::Clearing { .. } => "clearing",
+        Phase::WrappingUp { .. } => "wrapping_up",
         Phase::Ended { .. } => "ended",
     }
 }
@@ -212,6 +232,7 @@ const fn phase(phase: &Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::wrapup_tests;
     use crate::report::fixture::{connected, missed, order};
 
     #[test]
@@ -221,7 +242,11 @@ mod tests {
         request.report.ext_transaction_data = Some(crate::report::userdata::UserData {
             pairs: vec![pair("extRecordId", "7"), pair("extRecordType", "Lead"), pair("extRecordId", "8")],
         });
-        let record = CallRecord::new(&request, &connected(1_700_000_000_000, 1_700_000_005_250));
+        let queue = wrapup_tests::queue();
+        let mut journal = connected(1_700_000_000_000, 1_700_000_005_250);
+        journal.wrap_up = queue.read(&[("Outcome", "sold")], "two pieces").ok();
+        request.queue = Some(queue);
+        let record = CallRecord::new(&request, &journal);
         insta::assert_snapshot!(serde_json::to_string_pretty(&record).unwrap(), @r#"
         {
           "id": "0190aa00000070008000000000000001",
@@ -229,6 +254,8 @@ mod tests {
           "phase": "ended",
           "end_reason": "normal",
           "end_by": "target",
+          "credential": "demo-code",
+          "door": "voicenter",
           "agent": {
             "extension": "101",
             "email": "alice@demo.example",
@@ -237,6 +264,7 @@ mod tests {
           "phone": "101",
           "target": "+12125550101",
           "caller_id": "12125550100",
+          "queue_id": 7,
           "legs": [
             {
               "leg": "a",
@@ -267,7 +295,18 @@ mod tests {
             "talk": 5,
             "total": 15
           },
+          "wrap_up": {
+            "codes": [
+              {
+                "list": "Outcome",
+                "short": "sold",
+                "description": "Sold"
+              }
+            ],
+            "notes": "two pieces"
+          },
           "recording_url": "https://calls.example/v1/calls/0190aa00000070008000000000000001/recording",
+          "diagnostics_url": "https://calls.example/v1/calls/0190aa00000070008000000000000001/events",
           "vars": {
             "lead": "7 & \"8\""
           },
@@ -299,9 +338,13 @@ mod tests {
     #[test]
     fn a_recording_has_a_url_once_both_talk_and_while_it_may_exist() {
         let (request, mut journal) = (order(), connected(0, 1));
-        for (recording, there) in
-            [(Recording::Kept, true), (Recording::Running, true), (Recording::Failed, false), (Recording::None, false)]
-        {
+        for (recording, there) in [
+            (Recording::Kept, true),
+            (Recording::Running, true),
+            (Recording::Unknown, true),
+            (Recording::Failed, false),
+            (Recording::None, false),
+        ] {
             journal.recording = recording;
             assert_eq!(recording_url(&request, &journal).is_some(), there, "{recording:?}");
         }

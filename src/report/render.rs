@@ -1,16 +1,20 @@
-//! From a call that has ended to the callbacks that it owes.
+//! From what happens in a call to the callbacks that it owes.
 //!
-//! Each is rendered once, complete to the last byte, in the step that ends the call: whatever happens to
-//! the daemon afterwards, every attempt says the same.
+//! Each is rendered once, complete to the last byte, in the step that makes it due: whatever happens to
+//! the daemon afterwards, every attempt says the same. The call record is due when the lines are free,
+//! the user data's own callback when nothing more is awaited: after wrap-up, where there is one.
 
 use std::time::Duration;
 
 use crate::call::{
-    CallRequest, Cause, EndBy, EndReason, Journal, LegRecord, LegStatus, Phase, Recording, Status, Times, Verdict,
+    CallRequest, Cause, EndBy, EndReason, Journal, LegRecord, LegStatus, Phase, QueuePlan, Recording, Status, Times,
+    TransactionCode, Verdict, WrapUp,
 };
+use crate::ledger::CallEvent;
 use crate::report::Callback;
 pub use crate::report::callback_url::check_callback_url;
 use crate::report::callback_url::expand_callback_url;
+use crate::report::event;
 use crate::report::record::CallRecord;
 use crate::report::token::Tokens;
 use crate::report::userdata::UserData;
@@ -19,19 +23,43 @@ use crate::timestamp::Timestamp;
 /// Most bytes of a callback's body. A click whose callbacks could be longer is refused.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// The callbacks that a call owes at its end: the user data's own, and the tenant's call record.
-pub fn at_end(request: &CallRequest, journal: &Journal, now: Timestamp) -> Vec<Callback> {
-    userdata_callback(request, journal, now).into_iter().chain(cdr_callback(request, journal, now)).collect()
+/// The callbacks that became due between two states of a call: the user data's own, the tenant's call
+/// record, and those of this event that somebody asked for.
+pub fn owed(request: &CallRequest, (before, after): (&Journal, &Journal), now: Timestamp) -> Vec<Callback> {
+    let has_ended = is_ended(after) && !is_ended(before);
+    let has_cleared = after.has_cleared() && !before.has_cleared();
+    let userdata = has_ended.then(|| userdata_callback(request, after, now)).flatten();
+    let cdr = has_cleared.then(|| cdr_callback(request, after, now)).flatten();
+    userdata.into_iter().chain(cdr).collect()
+}
+
+/// The callback for an event, where it was asked for: the same words, under the same id.
+pub fn event_callback(request: &CallRequest, event: &CallEvent) -> Option<Callback> {
+    let plan = request.report.events.as_ref().filter(|plan| plan.events.contains(&event.kind))?;
+    Some(Callback {
+        id: event.id.clone(),
+        call: Some(event.call),
+        tenant: event.tenant.clone(),
+        kind: event.kind.as_str().to_owned(),
+        url: plan.url.clone(),
+        content_type: "application/json".to_owned(),
+        body: event.body.clone(),
+        created_at: event.at,
+    })
 }
 
 /// The longest body that any callback of this call can have, in bytes; see [`MAX_BODY`].
 pub fn worst_case_size(request: &CallRequest) -> usize {
-    let journal = widest(request.accepted_at);
-    at_end(request, &journal, request.accepted_at).iter().map(|callback| callback.body.len()).max().unwrap_or(0)
+    let (journal, now) = (widest(request), request.accepted_at);
+    let callbacks = [userdata_callback(request, &journal, now), cdr_callback(request, &journal, now)];
+    let bodies = callbacks.into_iter().flatten().map(|callback| callback.body.len());
+    let events = request.report.events.iter().filter_map(|_| event::widest_body(request, &journal));
+    bodies.chain(events.map(|body| body.len())).max().unwrap_or(0)
 }
 
 /// An end in which everything that is told is as long as it can be.
-fn widest(accepted_at: Timestamp) -> Journal {
+fn widest(request: &CallRequest) -> Journal {
+    let accepted_at = request.accepted_at;
     let connected = accepted_at + Duration::from_secs(10_000);
     let at = connected + Duration::from_secs(10_000);
     let times = Times {
@@ -50,14 +78,34 @@ fn widest(accepted_at: Timestamp) -> Journal {
         a: leg,
         b: leg,
         recording: Recording::Kept,
-        sequence: 0,
+        wrap_up: request.queue.as_ref().map(widest_wrap_up),
+        sequence: u32::MAX,
     }
+}
+
+/// As many codes as can be chosen, each as long as the longest, and as many notes of the longest characters.
+fn widest_wrap_up(queue: &QueuePlan) -> WrapUp {
+    let longest = |part: fn(&TransactionCode) -> &String| {
+        let encoded = |text: &&String| form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        queue.codes.iter().map(part).max_by_key(encoded).cloned().unwrap_or_default()
+    };
+    let code = TransactionCode {
+        list: longest(|code| &code.list),
+        short: longest(|code| &code.short),
+        description: longest(|code| &code.description),
+    };
+    let codes = vec![code; queue.codes.len().min(WrapUp::MOST_CODES)];
+    WrapUp { codes, notes: "\u{10ffff}".repeat(WrapUp::LONGEST_NOTES) }
+}
+
+fn is_ended(journal: &Journal) -> bool {
+    matches!(journal.phase, Phase::Ended { .. })
 }
 
 /// What the client asked to hear: its own words, filled in.
 fn userdata_callback(request: &CallRequest, journal: &Journal, now: Timestamp) -> Option<Callback> {
     let template = request.report.callback_url.as_ref()?;
-    let tokens = Tokens::new(request, journal, now, None);
+    let tokens = Tokens::new(request, journal, now);
     let userdata = request.report.userdata.clone().unwrap_or_default();
     let outcome = Outcome::of(&userdata);
     let body = form_urlencoded::Serializer::new(String::new())
@@ -136,11 +184,20 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::call::Call;
     use crate::report::fixture::{connected, missed, order};
     use crate::report::userdata::{parse, parse_printed};
 
     const THEN: i64 = 1_700_000_000_000;
+
+    /// What is owed at the end of a call that had no wrap-up.
+    fn at_end(request: &CallRequest, journal: &Journal) -> Vec<Callback> {
+        let call = Call::new(Arc::new(request.clone()));
+        owed(request, (call.journal(), journal), Timestamp::from_millis(THEN))
+    }
 
     fn order_with(userdata: &str) -> CallRequest {
         let mut request = order();
@@ -156,14 +213,14 @@ mod tests {
 
     #[test]
     fn a_call_without_a_url_owes_nothing() {
-        assert_eq!(at_end(&order(), &missed(THEN), Timestamp::from_millis(THEN)), []);
+        assert_eq!(at_end(&order(), &missed(THEN)), []);
     }
 
     #[test]
     fn user_data_comes_back_filled_in() {
         let request =
             order_with("[key|12][status|$call_status$: $end_reason$][ctl_callbackUrl|http://h/cb?id=$call_id$]");
-        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &missed(THEN));
         let [callback] = callbacks.as_slice() else { panic!("{callbacks:?}") };
         assert_eq!(callback.id, "msg_0190aa00000070008000000000000001_userdata");
         assert_eq!(callback.url, "http://h/cb?id=0190aa00000070008000000000000001");
@@ -181,7 +238,7 @@ mod tests {
     fn what_a_token_stands_for_cannot_create_a_pair() {
         let mut request = order_with("[who|$agent$][ctl_callbackUrl|http://h/]");
         request.agent.as_mut().unwrap().email = "x][ctl_newRecordId|1".to_owned();
-        let callbacks = at_end(&request, &missed(THEN), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &missed(THEN));
         let read = parse_printed(&form(&callbacks[0].body)[0].1).unwrap();
         assert_eq!(read.pairs[0].1, "x][ctl_newRecordId|1");
         assert_eq!(read.pairs.len(), 2);
@@ -196,7 +253,7 @@ mod tests {
             ("[ctl_intType|sfdc]", "IGNORE"),
         ] {
             let request = order_with(&format!("{system}[ctl_callbackUrl|http://h/]"));
-            let fields = form(&at_end(&request, &missed(THEN), Timestamp::from_millis(THEN))[0].body);
+            let fields = form(&at_end(&request, &missed(THEN))[0].body);
             assert_eq!(fields[1].1, code, "{system}");
             assert_eq!(fields[2].1.is_empty(), code == "IGNORE", "{system}");
         }
@@ -206,7 +263,7 @@ mod tests {
     fn the_call_record_goes_to_the_tenants_url() {
         let mut request = order_with("[ctl_callbackUrl|http://h/]");
         request.report.cdr_url = Some("https://crm.example/cdr?x=$call_id$".to_owned());
-        let callbacks = at_end(&request, &connected(THEN, THEN + 5000), Timestamp::from_millis(THEN));
+        let callbacks = at_end(&request, &connected(THEN, THEN + 5000));
         let kinds: Vec<_> = callbacks.iter().map(|callback| callback.kind.as_str()).collect();
         assert_eq!(kinds, ["userdata", "cdr"]);
         assert_eq!(callbacks[1].id, "msg_0190aa00000070008000000000000001_cdr");
@@ -223,7 +280,7 @@ mod tests {
         request.report.cdr_url = Some("http://h/".to_owned());
         let worst = worst_case_size(&request);
         for journal in [missed(THEN), connected(THEN, THEN + 14_400_000)] {
-            for callback in at_end(&request, &journal, Timestamp::from_millis(THEN)) {
+            for callback in at_end(&request, &journal) {
                 assert!(callback.body.len() <= worst, "{}", callback.body);
             }
         }

@@ -4,7 +4,7 @@
 //! may read the timeline may read the call.
 
 use crate::call::{
-    CallRequest, Cause, DialEnd, EndReason, Event, Gone, Journal, Leg, LineEvent, RecordingEvent, Verdict,
+    CallRequest, Cause, DialEnd, EndReason, Event, Gone, Journal, Leg, LineEvent, RecordingEvent, Verdict, WrapUp,
 };
 use crate::report::record::number;
 
@@ -19,6 +19,7 @@ pub fn sentence(event: &Event, request: &CallRequest) -> String {
         Event::Recording(RecordingEvent::Finished) => "The recording is complete.".to_owned(),
         Event::Recording(RecordingEvent::Failed) => "The recording failed.".to_owned(),
         Event::Terminate => "A request asked to end the call.".to_owned(),
+        Event::WrapUp(wrap_up) => format!("The call was wrapped up{}.", chosen(wrap_up)),
         Event::Deadline => "A time limit was reached.".to_owned(),
     }
 }
@@ -31,6 +32,7 @@ pub fn name(event: &Event) -> String {
         Event::Recording(RecordingEvent::Finished) => "recording_finished".to_owned(),
         Event::Recording(RecordingEvent::Failed) => "recording_failed".to_owned(),
         Event::Terminate => "terminate".to_owned(),
+        Event::WrapUp(_) => "wrap_up".to_owned(),
         Event::Deadline => "deadline".to_owned(),
     }
 }
@@ -105,6 +107,12 @@ fn gone_words(gone: Gone) -> String {
         Gone::PbxRestarted => "lost the line when Asterisk restarted".to_owned(),
         Gone::Missing => "has no line any more, and nobody saw it go".to_owned(),
     }
+}
+
+/// The meanings of the codes, behind a colon; notes are the agent's own and stand in the call's record.
+fn chosen(wrap_up: &WrapUp) -> String {
+    let meanings: Vec<_> = wrap_up.codes.iter().map(|code| code.description.as_str()).collect();
+    if meanings.is_empty() { " without a code".to_owned() } else { format!(": {}", meanings.join(", ")) }
 }
 
 /// The SIP status, else the Q.850 cause, in brackets behind a space; nothing where neither is known.

@@ -34,11 +34,11 @@ pub struct Tokens {
 
 impl Tokens {
     /// The tokens of a call as it stands; `now` is the moment of rendering.
-    pub fn new(request: &CallRequest, journal: &Journal, now: Timestamp, wrap_up: Option<&WrapUp>) -> Self {
+    pub fn new(request: &CallRequest, journal: &Journal, now: Timestamp) -> Self {
         let mut tokens = Self { values: BTreeMap::new() };
         tokens.put_identity(request, journal);
         tokens.put_times(request, journal, now);
-        tokens.put_wrap_up(wrap_up.unwrap_or(&WrapUp::default()));
+        tokens.put_wrap_up(journal.wrap_up.as_ref().unwrap_or(&WrapUp::default()));
         tokens.put("equal", "=");
         tokens
     }
@@ -160,7 +160,8 @@ mod tests {
             codes: vec![code("Outcome", "sold", "Sold"), code("Mood", "ok", "Fine")],
             notes: "a $call_id$ & ][x|y] = 100%".to_owned(),
         };
-        Tokens::new(&order(), journal, Timestamp::from_millis(THEN), Some(&wrap_up))
+        let journal = Journal { wrap_up: Some(wrap_up), ..journal.clone() };
+        Tokens::new(&order(), &journal, Timestamp::from_millis(THEN))
     }
 
     fn code(list: &str, short: &str, description: &str) -> TransactionCode {
@@ -219,7 +220,7 @@ mod tests {
             let mut request = order();
             request.report.time_zone = zone.to_owned();
             let journal = connected(answered * 1000, hangup * 1000);
-            let tokens = Tokens::new(&request, &journal, Timestamp::from_millis(hangup * 1000), None);
+            let tokens = Tokens::new(&request, &journal, Timestamp::from_millis(hangup * 1000));
             tokens.expand("$callAnsweredTenantTT$, $callHangupTenantTT$, $callDuration$, $hours$:$minutes$")
         };
         // Clocks go from 02:00 to 03:00 on 2024-03-10 in New York, and on 2024-03-29 in Jerusalem.

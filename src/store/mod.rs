@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::call::{CallId, CallRequest, EndReason, Status};
-pub use crate::ledger::{AuditLine, Batch, Entry, Mark, Snapshot};
+pub use crate::ledger::{AuditLine, Batch, CallEvent, Entry, Mark, Snapshot};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
 
@@ -207,6 +207,15 @@ pub struct OutboxStats {
     pub oldest: Option<Timestamp>,
 }
 
+/// Whose events are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// One tenant's; none: every tenant's.
+    pub tenant: Option<String>,
+    /// Those of calls on behalf of the agent with this extension; none: of all calls.
+    pub agent: Option<String>,
+}
+
 /// What an idempotency key stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
@@ -299,6 +308,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// All that happened to a call, in order.
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Events with a greater number than `after`, in the order of their numbers, at most `limit`. Numbers grow
+    /// with every commit, so whoever has seen one has missed nothing before it.
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError>;
+
+    /// The greatest number of an event so far; 0 where there was none.
+    async fn newest_event(&self) -> Result<u64, StoreError>;
 
     /// Claims up to `limit` callbacks that are due at `now`, oldest first, for the length of `lease`;
     /// of one call only the first that is still owed to the same endpoint: one receiver hears of a

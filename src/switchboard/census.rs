@@ -52,12 +52,17 @@ impl Switchboard {
         let ours = census.channels.iter().filter(|channel| channel.place == Place::Ours);
         let strays = ours.filter(|channel| !self.claims(channel.call, channel.leg));
         let channels = strays.map(|channel| Stray::Channel(channel.call, channel.leg));
-        let bridges = census.bridges.iter().filter(|id| !self.calls.contains_key(id)).map(|id| Stray::Bridge(*id));
+        let bridges = census.bridges.iter().filter(|id| !self.is_up(**id)).map(|id| Stray::Bridge(*id));
         step.actions.extend(channels.chain(bridges).map(Action::Sweep));
     }
 
     fn claims(&self, id: CallId, leg: Leg) -> bool {
-        self.calls.get(&id).is_some_and(|call| call.journal().leg(leg).is_there())
+        self.is_up(id) && self.calls.get(&id).is_some_and(|call| call.journal().leg(leg).is_there())
+    }
+
+    /// A call whose lines are free has nothing at Asterisk any more, though it may have to be wrapped up.
+    fn is_up(&self, id: CallId) -> bool {
+        self.calls.get(&id).is_some_and(|call| !call.journal().has_cleared())
     }
 }
 

@@ -22,7 +22,7 @@ pub use step::{Milestone, Step};
 
 use clicks::{Clicks, Known};
 
-use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase};
+use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase, WrapUp};
 use crate::dial::number::Party;
 use crate::dial::policy::{Admission, Exceeded, Limit};
 use crate::ledger::{AuditLine, Mark, Snapshot};
@@ -43,6 +43,17 @@ pub enum Receipt {
     KeyReused,
     /// Beyond a limit.
     TooMany(Exceeded),
+}
+
+/// What became of a wrap-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapped {
+    /// It stands.
+    Done,
+    /// Too early: the call is still up.
+    NotYet,
+    /// Nobody waits for it: there is none, it is done, its time is over, or there is no such call.
+    Over,
 }
 
 /// Which calls a request wants ended.
@@ -171,6 +182,21 @@ impl Switchboard {
         concerned.last().copied()
     }
 
+    /// Takes in what the agent noted after a call of this tenant.
+    pub fn wrap_up(&mut self, now: Timestamp, (tenant, id): (&str, CallId), noted: WrapUp, step: &mut Step) -> Wrapped {
+        let Some(call) = self.calls.get(&id).filter(|call| call.request().tenant == tenant) else {
+            return Wrapped::Over;
+        };
+        match call.journal().phase {
+            Phase::WrappingUp { .. } => {
+                self.tell(now, id, &Event::WrapUp(noted), step);
+                Wrapped::Done
+            }
+            _ if call.may_be_wrapped_up() => Wrapped::NotYet,
+            _ => Wrapped::Over,
+        }
+    }
+
     /// Takes in what a link has to tell.
     pub fn notice(&mut self, now: Timestamp, notice: Notice, step: &mut Step) {
         match notice {
@@ -197,7 +223,7 @@ impl Switchboard {
     pub fn awaits_channels(&self) -> bool {
         self.calls.values().any(|call| match call.journal().phase {
             Phase::CallingAgent { line, .. } | Phase::CallingTarget { line, .. } => line == Line::Created,
-            Phase::Talking { .. } | Phase::Clearing { .. } | Phase::Ended { .. } => false,
+            Phase::Talking { .. } | Phase::Clearing { .. } | Phase::WrappingUp { .. } | Phase::Ended { .. } => false,
         })
     }
 
@@ -229,13 +255,13 @@ impl Switchboard {
     fn agent_is_busy(&self, request: &CallRequest, most: u32) -> bool {
         let agent = &request.a.party;
         let is_theirs = |call: &&Call| call.request().tenant == request.tenant && call.request().a.party == *agent;
-        let active = || self.calls.values().filter(is_theirs).count();
+        let active = || self.calls.values().filter(is_theirs).filter(|call| !call.journal().has_cleared()).count();
         matches!(agent, Party::Extension(_)) && active() >= usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     fn tell(&mut self, now: Timestamp, id: CallId, event: &Event, step: &mut Step) {
         let Some(mut call) = self.take(id) else { return };
-        let before = *call.journal();
+        let before = call.journal().clone();
         let commands = call.on_event(now, event);
         if *call.journal() != before {
             step.record(now, &call, &before, (event, commands));

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::call::{Call, CallId, Command, EndReason, Event, Journal, Order, Phase, Status};
-use crate::ledger::{AuditLine, Batch, Entry, Mark, Snapshot};
+use crate::call::{Call, CallId, Command, EndReason, Event, Journal, Order, Status};
+use crate::ledger::{AuditLine, Batch, CallEvent, Entry, Mark, Snapshot};
 use crate::link::Action;
-use crate::report::{Callback, render};
+use crate::report::{Callback, event, render};
 use crate::timestamp::Timestamp;
 
 /// A moment worth measuring.
@@ -20,7 +20,7 @@ pub enum Milestone {
     TargetRings(Duration),
     /// Both talk, so long after the click.
     Connected(Duration),
-    /// A call is over.
+    /// A call has ended: its lines are free.
     Ended(Status, EndReason),
 }
 
@@ -33,6 +33,8 @@ pub struct Step {
     pub ledger: Vec<Entry>,
     /// What is owed to the outside.
     pub callbacks: Vec<Callback>,
+    /// What is told of calls.
+    pub events: Vec<CallEvent>,
     /// Idempotency keys, and what they stand for.
     pub marks: Vec<Mark>,
     /// What the audit must know.
@@ -55,6 +57,7 @@ impl Step {
             snapshots: self.snapshots.into_values().collect(),
             ledger: self.ledger,
             callbacks: self.callbacks,
+            events: self.events,
             marks: self.marks,
             audit: self.audit,
         };
@@ -73,9 +76,11 @@ impl Step {
             event: event.clone(),
             commands,
         });
-        self.snapshots.insert(request.id, Snapshot { request: request.clone(), journal: *journal });
-        if journal.is_over() && !before.is_over() {
-            self.callbacks.extend(render::at_end(request, journal, now));
+        self.snapshots.insert(request.id, Snapshot { request: request.clone(), journal: journal.clone() });
+        self.callbacks.extend(render::owed(request, (before, journal), now));
+        if let Some(event) = event::told(request, (before, journal), now) {
+            self.callbacks.extend(render::event_callback(request, &event));
+            self.events.push(event);
         }
         self.measure(request.accepted_at, before, journal);
     }
@@ -91,7 +96,7 @@ impl Step {
         if let (None, Some(at)) = (was.connected, is.connected) {
             self.milestones.push(Milestone::Connected(at.since(accepted_at)));
         }
-        if let (false, Phase::Ended { verdict }) = (before.is_over(), after.phase) {
+        if let (None, Some(_), Some(verdict)) = (was.ended, is.ended, after.verdict()) {
             self.milestones.push(Milestone::Ended(verdict.status, verdict.reason));
         }
     }

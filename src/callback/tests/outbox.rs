@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
-    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument, endpoint,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -184,6 +185,12 @@ impl Store for Outbox {
     }
     async fn outbox_stats(&self) -> Result<OutboxStats, StoreError> {
         Ok(OutboxStats::default())
+    }
+    async fn events_after(&self, _: &EventFilter, _: u64, _: u32) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
     async fn callbacks(&self, _: &CallbackFilter, _: Option<u64>, _: u32) -> Result<Vec<OutboxRow>, StoreError> {
         unreachable!("the worker only works")

@@ -37,6 +37,16 @@ pub(super) fn is_known(digits: &str) -> bool {
     country(digits).is_some_and(|(code, plans)| fits_any(&plans, &digits[code.len()..], Trust::Known))
 }
 
+/// Whether a pattern of this plan knows the number.
+pub(super) fn is_known_in(plan: &Metadata, national: &str) -> bool {
+    fits(plan, national, Trust::Known)
+}
+
+/// Whether the number begins as only this plan's do, among those that share its country code.
+pub(super) fn begins_as_in(plan: &Metadata, national: &str) -> bool {
+    plan.leading_digits().and_then(|digits| digits.find(national)).is_some_and(|found| found.start() == 0)
+}
+
 /// E.164 digits of what was dialled in a region (ISO 3166), without a plus.
 pub(super) fn dialled_in(region: &str, digits: &str) -> Option<String> {
     let home = DATABASE.by_id(region.to_ascii_uppercase().as_str());
@@ -77,7 +87,7 @@ fn without_trunk_prefix<'a>(plan: &Metadata, digits: &'a str) -> Option<&'a str>
 
 /// The country code at the front (no code is the beginning of another), and the plans that share it, the main
 /// one first.
-fn country(digits: &str) -> Option<(&str, Vec<&'static Metadata>)> {
+pub(super) fn country(digits: &str) -> Option<(&str, Vec<&'static Metadata>)> {
     (1..=3).filter_map(|length| digits.get(..length)).find_map(|code| {
         let plans = DATABASE.by_code(&code.parse::<u16>().ok()?)?;
         (!code.starts_with('0')).then_some((code, plans))
@@ -102,7 +112,7 @@ fn fits(plan: &Metadata, national: &str, trust: Trust) -> bool {
 }
 
 /// The patterns are made to be matched against the whole number, but the crate anchors only their beginning.
-fn matches_all(kind: &Descriptor, national: &str) -> bool {
+pub(super) fn matches_all(kind: &Descriptor, national: &str) -> bool {
     kind.is_match(national) && kind.national_number().find(national).is_some_and(|found| found.end() == national.len())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::call::Identity;
 use crate::dial::number::{self, NumberError, Party};
-use crate::dial::policy::{Click, Context, Notes, Phone, Refusal};
+use crate::dial::policy::{Click, Context, Notes, Phone, Refusal, destination};
 use crate::directory::{Agent, Service, Tenant};
 
 /// How an end is reached.
@@ -139,10 +139,10 @@ impl<'a> End<'a> {
             notes.audit.push(format!("do-not-call list overridden for {} {who}, which {stands}", self.field));
         }
         match &self.party {
-            Party::Outside(number) if !is_allowed(number, &tenant.allowed_destinations) => {
-                Err(Refusal::Forbidden(format!("{name} is not an allowed destination")))
+            Party::Outside(number) => {
+                destination::judge(number, tenant).map_err(|why| Refusal::Forbidden(format!("{name} {why}")))
             }
-            _ => Ok(()),
+            Party::Extension(_) => Ok(()),
         }
     }
 
@@ -208,17 +208,6 @@ fn dial_string(field: &'static str, number: &str, plan: Option<u32>, tenant: &Te
     let route = route.ok_or_else(|| Refusal::Forbidden("There is no route to outside numbers".to_owned()))?;
     let invalid = |error| Refusal::Invalid { field, message: format!("{} is invalid: {error}", sentence_case(field)) };
     route.dial(number).map_err(invalid)
-}
-
-/// Whether a number lies under an allowed beginning. What costs by the minute (premium rate) must be
-/// meant: there the beginning has to say more than the country.
-fn is_allowed(number: &str, allowed: &[String]) -> bool {
-    let longest = allowed.iter().filter(|prefix| number.starts_with(prefix.as_str())).map(String::len).max();
-    let Some(longest) = longest else { return false };
-    let Ok(parsed) = phonenumber::parse(None, number) else { return false };
-    let country = format!("+{}", parsed.code().value());
-    let is_premium = parsed.number_type(&phonenumber::metadata::DATABASE) == phonenumber::Type::PremiumRate;
-    !is_premium || longest > country.len()
 }
 
 /// What phones understand as "answer by yourself". No header works on all, so the usual ones go together.

@@ -116,11 +116,11 @@ async fn recording(State(shared): State<Arc<Shared>>, asker: May<Read>, Id(id): 
     let id = call.request.id;
     match call.journal.recording {
         Recording::None | Recording::Failed => return Err(ApiError::not_found()),
-        Recording::Running if !call.journal.is_over() => {
+        Recording::Running if !call.journal.has_cleared() => {
             return Err(ApiError::new(Kind::Conflict, "the call is still being recorded"));
         }
         // A recording is complete only once its bridge is gone, after the call: then Asterisk knows.
-        Recording::Running | Recording::Kept => {}
+        Recording::Running | Recording::Kept | Recording::Unknown => {}
     }
     let audio = shared.ports.recordings.fetch(id).await.map_err(|why| match why {
         NoAudio::NotFound => ApiError::not_found(),

@@ -19,10 +19,11 @@ fn ended(recording: Recording) -> Journal {
     let verdict = Verdict { reason: EndReason::Normal, by: EndBy::Target, status: Status::Completed, at };
     Journal {
         phase: Phase::Ended { verdict },
-        times: Times::default(),
+        times: Times { ended: Some(at), ..Times::default() },
         a: LegRecord::default(),
         b: LegRecord::default(),
         recording,
+        wrap_up: None,
         sequence: 2,
     }
 }

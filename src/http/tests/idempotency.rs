@@ -20,7 +20,7 @@ async fn click(rig: &Rig, key: &str, query: &str) -> Answer {
 /// Puts what reached the engine into the store.
 fn stored(rig: &Rig) -> CallRequest {
     let request = Arc::new(rig.call());
-    let journal = *Call::new(Arc::clone(&request)).journal();
+    let journal = Call::new(Arc::clone(&request)).journal().clone();
     rig.store.calls.lock().unwrap().push(Snapshot { request: Arc::clone(&request), journal });
     Arc::unwrap_or_clone(request)
 }

@@ -20,14 +20,15 @@ use crate::device::{DeviceState, Devices};
 use crate::dial::policy::Admission;
 use crate::dial::policy::{Exceeded, Limit};
 use crate::directory::{Directory, file};
-use crate::engine::{DoorOrder, Engine, Receipt};
+use crate::engine::{DoorOrder, Engine, Receipt, Wrapped};
 use crate::http::order;
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::report::record;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, CallbackState, Due, Entry, Expired, Marked,
-    OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, CallbackState, Due, Entry, EventFilter,
+    Expired, Marked, OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -89,6 +90,8 @@ pub(super) struct Rig {
     pub(super) doors: Doors,
     pub(super) ari: watch::Sender<LinkState>,
     pub(super) ami: watch::Sender<LinkState>,
+    /// Keeps its other end alive.
+    _events: watch::Sender<u64>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) counters: Arc<HttpCounters>,
@@ -119,11 +122,13 @@ impl Rig {
         let store = Arc::new(MemoryStore::default());
         tokio::spawn(engine(inbox, (Arc::clone(&seen), Arc::clone(&store)), engine_does));
         let counters = Arc::new(HttpCounters::default());
+        let (events, events_heard) = watch::channel(0);
         let stopping = CancellationToken::new();
         let ports = Ports {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
+            events: events_heard,
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
             ami: manager_link,
@@ -141,7 +146,7 @@ impl Rig {
         };
         let peer = Peer::Address("192.0.2.7".parse().unwrap());
         let doors = Doors::new(ports);
-        Self { doors, ari, ami, store, directory, counters, stopping, orders: seen, peer }
+        Self { doors, ari, ami, _events: events, store, directory, counters, stopping, orders: seen, peer }
     }
 
     /// Sends a request to the public router.
@@ -236,6 +241,10 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
+            DoorOrder::WrapUp(_, reply) => {
+                let wrapped = if does == EngineDoes::Accept { Wrapped::Done } else { Wrapped::Over };
+                reply.send(Ok(wrapped)).unwrap();
+            }
         }
     }
 }
@@ -244,7 +253,7 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
 fn accepted(admission: &Admission) -> Snapshot {
     let mut call = Call::new(Arc::new(admission.request.clone()));
     call.on_event(admission.request.accepted_at, &Event::Accepted);
-    Snapshot { request: Arc::clone(call.request()), journal: *call.journal() }
+    Snapshot { request: Arc::clone(call.request()), journal: call.journal().clone() }
 }
 
 struct OneRecording;
@@ -265,6 +274,7 @@ impl Recordings for OneRecording {
 pub(super) struct MemoryStore {
     pub(super) calls: Mutex<Vec<Snapshot>>,
     pub(super) ledger: Mutex<Vec<Entry>>,
+    pub(super) events: Mutex<Vec<CallEvent>>,
     pub(super) documents: Mutex<Vec<TenantDocument>>,
     pub(super) audit: Mutex<Vec<AuditLine>>,
     pub(super) outbox: Mutex<Vec<OutboxRow>>,
@@ -321,6 +331,25 @@ impl Store for MemoryStore {
     }
     async fn ledger(&self, _: CallId) -> Result<Vec<Entry>, StoreError> {
         Ok(self.ledger.lock().unwrap().clone())
+    }
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        self.well()?;
+        let is_wanted = |event: &CallEvent| {
+            filter.tenant.as_ref().is_none_or(|tenant| event.tenant == *tenant)
+                && (filter.agent.is_none() || event.agent == filter.agent)
+        };
+        let events = self.events.lock().unwrap();
+        let numbered = (1..).zip(events.iter().cloned()).filter(|(number, event)| *number > after && is_wanted(event));
+        Ok(numbered.take(limit as usize).collect())
+    }
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        self.well()?;
+        Ok(self.events.lock().unwrap().len() as u64)
     }
     async fn claim(&self, _: Timestamp, _: Duration, _: u32) -> Result<Vec<Due>, StoreError> {
         Ok(Vec::new())

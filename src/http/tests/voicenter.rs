@@ -184,7 +184,7 @@ async fn an_agents_own_token_ends_that_agents_calls_at_an_outside_number_too() {
     for (token, id) in [("demo-alice", FIRST), ("demo-code", CallId::from_bits(2))] {
         assert_eq!(rig.click(&format!("code={token}&{outside}")).await.verdict().0, 0);
         let request = Arc::new(CallRequest { id, ..rig.call() });
-        let journal = *Call::new(Arc::clone(&request)).journal();
+        let journal = Call::new(Arc::clone(&request)).journal().clone();
         rig.store.calls.lock().unwrap().push(Snapshot { request, journal });
     }
     assert_eq!(rig.click("code=demo-alice&action=terminate&phone=12125550101").await.verdict().0, 0);

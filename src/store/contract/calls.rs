@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::Rig;
-use super::sample::{at, call, callback, calling, ended, entry, id, journal};
+use super::sample::{at, call, callback, calling, ended, entry, event, id, journal};
 use crate::call::{EndReason, Recording};
-use crate::store::{AuditLine, Batch, Snapshot, StoreError, TenantDocument};
+use crate::report::event::EventKind;
+use crate::store::{AuditLine, Batch, EventFilter, Snapshot, StoreError, TenantDocument};
 
 fn of(snapshot: Snapshot) -> Batch {
     Batch { snapshots: vec![snapshot], ..Batch::default() }
@@ -194,6 +195,7 @@ pub(crate) async fn what_was_written_is_there_after_a_restart(rig: &impl Rig) {
         snapshots: vec![call(1), ended(2, EndReason::Normal)],
         ledger: vec![entry(1, 1)],
         callbacks: vec![callback(2, "userdata", "http://crm.example/")],
+        events: vec![event(2, EventKind::Ended)],
         audit: vec![audit("ignored do-not-call")],
         ..Batch::default()
     };
@@ -204,6 +206,8 @@ pub(crate) async fn what_was_written_is_there_after_a_restart(rig: &impl Rig) {
     let store = rig.open().await;
     assert_eq!(store.active_calls().await.unwrap(), [call(1)]);
     assert_eq!(store.ledger(id(1)).await.unwrap(), batch.ledger);
+    let events = store.events_after(&EventFilter::default(), 0, 10).await.unwrap();
+    assert_eq!(events.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), batch.events);
     assert_eq!(store.tenants().await.unwrap(), [document("demo", "{}")]);
     let due = store.claim(at(10), std::time::Duration::from_mins(1), 10).await.unwrap();
     assert_eq!(due.into_iter().map(|due| due.callback).collect::<Vec<_>>(), batch.callbacks);

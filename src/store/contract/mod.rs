@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod calls;
+mod events;
 mod marks;
 mod outbox;
 mod pages;
@@ -13,6 +14,7 @@ mod sessions;
 
 pub(crate) use callbacks::*;
 pub(crate) use calls::*;
+pub(crate) use events::*;
 pub(crate) use marks::*;
 pub(crate) use outbox::*;
 pub(crate) use pages::*;
@@ -77,6 +79,10 @@ macro_rules! contract {
             what_was_written_is_there_after_a_restart
             tenants_are_replaced_and_kept_apart
             a_ping_is_answered
+            events_are_read_in_the_order_in_which_they_were_written
+            an_event_told_twice_is_there_once
+            events_are_those_of_a_tenant_or_of_an_agent
+            events_can_be_read_on_from_any_number_a_few_at_a_time
             a_key_stands_for_its_call_under_its_own_credential
             a_key_may_stand_for_a_call_that_another_click_placed
             a_key_of_old_is_forgotten

@@ -17,7 +17,7 @@ async fn put(store: &dyn Store, snapshots: impl IntoIterator<Item = Snapshot>) {
 fn with(snapshot: &Snapshot, edit: impl FnOnce(&mut CallRequest)) -> Snapshot {
     let mut request = (*snapshot.request).clone();
     edit(&mut request);
-    Snapshot { request: Arc::new(request), journal: snapshot.journal }
+    Snapshot { request: Arc::new(request), journal: snapshot.journal.clone() }
 }
 
 async fn listed(store: &dyn Store, filter: CallFilter) -> Vec<Snapshot> {

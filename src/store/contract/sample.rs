@@ -10,7 +10,8 @@ use crate::call::{
 };
 use crate::dial::number::Party;
 use crate::report::Callback;
-use crate::store::{Batch, Entry, Snapshot};
+use crate::report::event::EventKind;
+use crate::store::{Batch, CallEvent, Entry, Snapshot};
 use crate::timestamp::Timestamp;
 
 /// The moment `millis` after the start of these tests' time.
@@ -42,7 +43,8 @@ pub(crate) fn calling() -> Phase {
 /// A journal in this phase, after so many entries.
 pub(crate) fn journal(phase: Phase, sequence: u32) -> Journal {
     let leg = LegRecord::default();
-    Journal { phase, times: Times::default(), a: leg, b: leg, recording: Recording::None, sequence }
+    let (recording, wrap_up) = (Recording::None, None);
+    Journal { phase, times: Times::default(), a: leg, b: leg, recording, wrap_up, sequence }
 }
 
 /// The entry of this number.
@@ -63,6 +65,19 @@ pub(crate) fn callback(n: u32, kind: &str, url: &str) -> Callback {
         content_type: "application/x-www-form-urlencoded".to_owned(),
         body: "ctl_userdata=%5Bname%7Cשלום%5D".to_owned(),
         created_at: at(n.into()),
+    }
+}
+
+/// An event of the `n`th call.
+pub(crate) fn event(n: u32, kind: EventKind) -> CallEvent {
+    CallEvent {
+        id: format!("evt_{}_{}", id(n), kind as u8),
+        tenant: "demo".to_owned(),
+        call: id(n),
+        agent: Some("101".to_owned()),
+        kind,
+        at: at(n.into()),
+        body: "{\"data\":\"שלום\"}".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::error::unreadable;
-use crate::call::{CallId, EndReason, Phase, Status};
+use crate::call::{CallId, EndReason, Status};
 use crate::store::{CallFilter, CallKey, Entry, Snapshot, StoreError};
 use crate::timestamp::Timestamp;
 
@@ -26,13 +26,7 @@ pub(super) struct CallRow {
 impl CallRow {
     pub(super) fn new(snapshot: &Snapshot) -> Result<Self, StoreError> {
         let Snapshot { request, journal } = snapshot;
-        let verdict = match &journal.phase {
-            Phase::Ended { verdict } => Some(to_json(verdict)?),
-            Phase::CallingAgent { .. }
-            | Phase::CallingTarget { .. }
-            | Phase::Talking { .. }
-            | Phase::Clearing { .. } => None,
-        };
+        let verdict = journal.verdict().filter(|_| journal.is_over()).as_ref().map(to_json).transpose()?;
         Ok(Self {
             id: request.id.to_string(),
             tenant: request.tenant.clone(),

@@ -11,6 +11,7 @@
 mod callbacks;
 mod calls;
 mod error;
+mod events;
 mod marks;
 mod open;
 mod outbox;
@@ -33,8 +34,9 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallFilter, CallKey, CallbackFilter, Due, Entry, Expired, Marked, OutboxRow,
-    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -83,6 +85,7 @@ impl Store for SqliteStore {
             calls: batch.snapshots.iter().map(calls::CallRow::new).collect::<Result<_, _>>()?,
             ledger: batch.ledger.iter().map(calls::EntryRow::new).collect::<Result<_, _>>()?,
             callbacks: batch.callbacks.clone(),
+            events: batch.events.clone(),
             marks: batch.marks.clone(),
             audit: batch.audit.clone(),
         };
@@ -116,6 +119,19 @@ impl Store for SqliteStore {
 
     async fn ledger(&self, id: CallId) -> Result<Vec<Entry>, StoreError> {
         calls::ledger(&self.readers, id).await
+    }
+
+    async fn events_after(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, CallEvent)>, StoreError> {
+        events::after(&self.readers, filter, after, limit).await
+    }
+
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        events::newest(&self.readers).await
     }
 
     async fn claim(&self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Due>, StoreError> {

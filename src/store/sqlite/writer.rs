@@ -10,9 +10,11 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{callbacks, calls, marks, outbox, sessions, tenants};
+use super::{callbacks, calls, events, marks, outbox, sessions, tenants};
 use crate::report::Callback;
-use crate::store::{Attempt, AuditLine, Due, Expired, Mark, Room, Session, Settlement, StoreError, TenantDocument};
+use crate::store::{
+    Attempt, AuditLine, CallEvent, Due, Expired, Mark, Room, Session, Settlement, StoreError, TenantDocument,
+};
 use crate::timestamp::Timestamp;
 
 /// Most writes in one transaction.
@@ -25,6 +27,7 @@ pub(super) enum Op {
         calls: Vec<calls::CallRow>,
         ledger: Vec<calls::EntryRow>,
         callbacks: Vec<Callback>,
+        events: Vec<CallEvent>,
         marks: Vec<Mark>,
         audit: Vec<AuditLine>,
     },
@@ -192,10 +195,11 @@ impl Writer {
 
 async fn apply(connection: &mut SqliteConnection, op: &Op) -> Result<Done, StoreError> {
     match op {
-        Op::Commit { calls, ledger, callbacks, marks, audit } => {
+        Op::Commit { calls, ledger, callbacks, events, marks, audit } => {
             calls::put(connection, calls).await?;
             calls::append(connection, ledger).await?;
             outbox::put(connection, callbacks).await?;
+            events::put(connection, events).await?;
             marks::put(connection, marks).await?;
             tenants::note(connection, audit).await?;
         }

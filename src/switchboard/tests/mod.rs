@@ -16,7 +16,9 @@ use proptest::test_runner::Config;
 use super::*;
 use crate::call::Idempotency;
 use crate::call::tests::request;
+use crate::call::wrapup_tests;
 use crate::link::{ChannelState, ListedChannel, Place};
+use crate::report::event::{EventKind, EventPlan};
 use model::World;
 
 const USUAL_CASES: u32 = 20_000;
@@ -43,6 +45,10 @@ fn admission(id: u128, agent: &str, now: Timestamp) -> Admission {
     let mut request = request(id, now);
     request.a.party = Party::Extension(agent.to_owned());
     request.record = id.is_multiple_of(2);
+    request.queue = (id > 2).then(wrapup_tests::queue);
+    request.report.callback_url = Some("http://crm.example/userdata".to_owned());
+    request.report.events =
+        Some(EventPlan { url: "http://crm.example/events".to_owned(), events: EventKind::ALL.into() });
     Admission { request, duplicate_window: Duration::from_secs(5), agent_active_limit: 1, audit: Vec::new() }
 }
 

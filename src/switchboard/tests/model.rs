@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::promises::Promises;
 use super::*;
-use crate::call::{Cause, Command, Gone, LineEvent, Order};
+use crate::call::{Cause, Command, Gone, LineEvent, Order, RecordingEvent};
 use crate::ledger::Entry;
 use crate::link::{Action, ChannelState, ListedChannel, Place, Stray};
 
@@ -23,6 +23,7 @@ pub(super) struct World {
     channels: BTreeMap<(CallId, Leg), ChannelState>,
     dialled: BTreeSet<(CallId, Leg)>,
     bridges: BTreeSet<CallId>,
+    recordings: BTreeSet<CallId>,
     /// Parties that somebody has moved to another conversation.
     moved: BTreeSet<(CallId, Leg)>,
     promises: Promises,
@@ -43,6 +44,7 @@ impl World {
             channels: BTreeMap::new(),
             dialled: BTreeSet::new(),
             bridges: BTreeSet::new(),
+            recordings: BTreeSet::new(),
             moved: BTreeSet::new(),
             promises: Promises::default(),
             boots: 1,
@@ -59,7 +61,8 @@ impl World {
             160..=209 => self.far_end(which),
             210..=219 => self.pass(Duration::from_millis(50 * (which as u64 + 1))),
             220..=229 => self.pass_to_deadline(),
-            230..=234 => self.terminate(which),
+            230..=232 => self.terminate(which),
+            233..=234 => self.wrap_up(which),
             235..=239 => self.take_census(),
             240..=242 => drop(self.take_notice(which)),
             243..=245 => self.repeat(which),
@@ -151,6 +154,17 @@ impl World {
         self.promises.terminated.extend(hit);
     }
 
+    /// The agent takes notes, whether or not anybody waits for them.
+    fn wrap_up(&mut self, which: usize) {
+        let call = CallId::from_bits(which as u128 % MOST_CALLS + 1);
+        let noted = WrapUp { notes: which.to_string(), ..WrapUp::default() };
+        let mut wrapped = Wrapped::Over;
+        self.step(None, |board, now, step| wrapped = board.wrap_up(now, ("demo", call), noted, step));
+        if wrapped == Wrapped::Done {
+            self.promises.is_wrapped_up(call);
+        }
+    }
+
     fn pass(&mut self, time: Duration) {
         let then = self.now + time;
         while let Some(due) = self.board.deadline().filter(|due| *due <= then) {
@@ -211,6 +225,7 @@ impl World {
         self.channels.clear();
         self.moved.clear();
         self.bridges.clear();
+        self.recordings.clear();
         self.take_census();
     }
 
@@ -222,7 +237,7 @@ impl World {
         match self.actions.pop_front() {
             Some(Action::Order(order)) => self.execute(&order),
             Some(Action::Sweep(Stray::Channel(call, leg))) => self.destroy(call, leg, 16),
-            Some(Action::Sweep(Stray::Bridge(call))) => drop(self.bridges.remove(&call)),
+            Some(Action::Sweep(Stray::Bridge(call))) => self.delete_bridge(call),
             None => {}
         }
     }
@@ -240,8 +255,18 @@ impl World {
             }
             Command::Hangup(leg) if self.channels.contains_key(&(call, leg)) => self.destroy(call, leg, 16),
             Command::Hangup(leg) => self.notify(call, leg, LineEvent::Gone(Gone::Missing)),
-            Command::DestroyBridge => drop(self.bridges.remove(&call)),
-            Command::JoinAndDial(_) | Command::Record => {}
+            Command::DestroyBridge => self.delete_bridge(call),
+            Command::Record if self.bridges.contains(&call) => drop(self.recordings.insert(call)),
+            Command::Record => self.notices.push(Notice::Recording(call, RecordingEvent::Failed)),
+            Command::JoinAndDial(_) => {}
+        }
+    }
+
+    /// What was recorded is complete now.
+    fn delete_bridge(&mut self, call: CallId) {
+        self.bridges.remove(&call);
+        if self.recordings.remove(&call) {
+            self.notices.push(Notice::Recording(call, RecordingEvent::Finished));
         }
     }
 

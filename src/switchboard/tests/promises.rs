@@ -16,9 +16,15 @@ pub(super) struct Promises {
     answered: BTreeSet<CallId>,
     agent_gone: BTreeSet<CallId>,
     verdicts: BTreeMap<CallId, Verdict>,
+    /// Those whose lines were free once.
+    cleared: BTreeSet<CallId>,
     ended: BTreeSet<CallId>,
     idle: BTreeSet<(CallId, Leg)>,
-    owed: BTreeMap<CallId, usize>,
+    /// Until when a call may be wrapped up.
+    limits: BTreeMap<CallId, Timestamp>,
+    wrapped_up: BTreeSet<CallId>,
+    told: BTreeMap<CallId, Vec<EventKind>>,
+    owed: BTreeMap<CallId, Vec<String>>,
     /// Calls that a request has ended.
     pub(super) terminated: BTreeSet<CallId>,
 }
@@ -46,14 +52,20 @@ impl Promises {
         for snapshot in step.snapshots.values() {
             self.verdict_stands(now, snapshot);
         }
-        for callback in &step.callbacks {
-            *self.owed.entry(callback.call.expect("it tells of a call")).or_default() += 1;
-        }
+        self.outside_is_told(step);
     }
 
-    /// No dialling line outlives its time.
+    /// Somebody was told that these notes stand.
+    pub(super) fn is_wrapped_up(&mut self, call: CallId) {
+        assert!(self.wrapped_up.insert(call), "wrapped up twice");
+    }
+
+    /// Nobody waits without a time limit, no dialling line outlives its time, and no wrap-up.
     pub(super) fn timers_hold(now: Timestamp, board: &Switchboard) {
         for call in board.calls.values() {
+            let due = call.deadline().expect("a call without a deadline");
+            let waits = matches!(call.journal().phase, Phase::WrappingUp { .. } | Phase::Ended { .. });
+            assert!(!waits || now <= due, "still waits after its time: {:?}", call.journal());
             let (leg, line, since) = match call.journal().phase {
                 Phase::CallingAgent { line, since } => (Leg::A, line, since),
                 Phase::CallingTarget { line, since } => (Leg::B, line, since),
@@ -69,13 +81,48 @@ impl Promises {
     pub(super) fn all_kept(&self) {
         assert!(self.accepted.keys().eq(self.ended.iter()), "not every accepted call has ended");
         for call in &self.ended {
-            assert_eq!(self.owed.get(call), Some(&1), "one record is owed for each call");
+            self.everything_was_told_once(*call);
         }
         for call in &self.terminated {
             let verdict = self.verdicts[call];
             assert_eq!(verdict.reason, EndReason::Terminated);
             assert!(matches!(verdict.status, Status::Canceled | Status::Completed));
         }
+    }
+
+    /// The record comes when the lines are free, the user data when nothing more is awaited, and every
+    /// event goes both ways in the same words.
+    fn outside_is_told(&mut self, step: &Step) {
+        for callback in &step.callbacks {
+            let call = callback.call.expect("it tells of a call");
+            let journal = &step.snapshots[&call].journal;
+            match callback.kind.as_str() {
+                "cdr" => assert!(journal.has_cleared(), "a record of a call that is up"),
+                "userdata" => assert!(matches!(journal.phase, Phase::Ended { .. }), "user data before wrap-up"),
+                _ => assert!(step.events.iter().any(|event| event.id == callback.id && event.body == callback.body)),
+            }
+            self.owed.entry(call).or_default().push(callback.kind.clone());
+        }
+        for event in &step.events {
+            self.told.entry(event.call).or_default().push(event.kind);
+        }
+        let ended = step.milestones.iter().filter(|milestone| matches!(milestone, Milestone::Ended(..))).count();
+        let told = step.events.iter().filter(|event| event.kind == EventKind::Ended).count();
+        assert_eq!(ended, told, "what is measured is what is told");
+    }
+
+    fn everything_was_told_once(&self, call: CallId) {
+        let (told, owed) = (&self.told[&call], &self.owed[&call]);
+        let count = |kind: EventKind| told.iter().filter(|told| **told == kind).count();
+        let callbacks = |kind: &str| owed.iter().filter(|owed| *owed == kind).count();
+        for kind in EventKind::ALL {
+            assert_eq!(count(kind), callbacks(kind.as_str()), "{kind:?} was asked for");
+        }
+        assert_eq!((count(EventKind::Accepted), count(EventKind::Ended)), (1, 1), "{told:?}");
+        assert_eq!((callbacks("cdr"), callbacks("userdata")), (1, 1), "{owed:?}");
+        assert_eq!(count(EventKind::WrappedUp), usize::from(self.limits.contains_key(&call)), "{told:?}");
+        assert!(count(EventKind::RecordingReady) <= 1, "{told:?}");
+        assert!(count(EventKind::Connected) == 1 || !self.limits.contains_key(&call), "B never answered");
     }
 
     fn learn(&mut self, call: CallId, leg: Leg, event: &LineEvent) {
@@ -141,6 +188,13 @@ impl Promises {
         }
         if snapshot.journal.is_over() {
             assert!(self.ended.insert(id), "a call ended twice");
+        }
+        if let Phase::WrappingUp { until, .. } = snapshot.journal.phase {
+            assert_eq!(*self.limits.entry(id).or_insert(until), until, "a time limit moved");
+        }
+        let is_wrapped_up = self.wrapped_up.contains(&id);
+        assert!(!is_wrapped_up || snapshot.journal.wrap_up.is_some(), "notes were forgotten");
+        if snapshot.journal.has_cleared() && self.cleared.insert(id) {
             let request = &snapshot.request;
             let longest = request.a.max_dial_time + request.b.max_dial_time + request.max_duration;
             assert!(now.since(accepted) <= longest + Duration::from_secs(30), "a call lived too long");

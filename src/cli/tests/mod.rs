@@ -1,0 +1,7 @@
+//! The command line against a daemon that answers as ours does.
+
+mod answers;
+mod orders;
+mod reference;
+mod rig;
+mod streams;
