@@ -61,10 +61,9 @@ impl Declined {
             Self::Refused(Refusal::Offline(_)) => Refused::Offline,
             Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
             Self::TooMany(_) => Refused::TooMany,
-            Self::Limited { limit: Limit::AgentActive, .. } => Refused::AgentActive,
             Self::KeyReused => Refused::KeyReused,
             Self::Unavailable(_) => Refused::Unavailable,
-            Self::NoActiveCall => return None,
+            Self::Limited { .. } | Self::NoActiveCall => return None,
         })
     }
 }
@@ -91,7 +90,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
     let Err(declined) = &placed else { return placed };
-    if let Some(kind) = declined.kind() {
+    if let Declined::Limited { limit, .. } = declined {
+        shared.ports.counters.limit(*limit);
+    } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
@@ -135,6 +136,10 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
     }
     let admission = rehearse(shared, caller, &click)?;
     let id = admission.request.id;
+    if !admission.request.warnings.is_empty() {
+        let warnings = &admission.request.warnings;
+        tracing::info!(call.id = %id, door = click.door, ?warnings, "accepted and ignored");
+    }
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
             tracing::debug!(call.id = %call, "accepted");
@@ -175,7 +180,8 @@ pub(super) fn rehearse(shared: &Shared, caller: &Caller, click: &Click) -> Resul
     Ok(admission)
 }
 
-fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+/// What a click would be, and whether it may be; nothing is placed.
+pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
     let ports = &shared.ports;
     let devices = ports.devices.borrow().clone();
     let context = Context {
@@ -187,12 +193,7 @@ fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, D
         public_url: &ports.public_url,
         callback_check: &*ports.callback_check,
     };
-    let admission = admit(click, &context)?;
-    if !admission.request.warnings.is_empty() {
-        let warnings = &admission.request.warnings;
-        tracing::info!(call.id = %admission.request.id, door = click.door, ?warnings, "accepted and ignored");
-    }
-    Ok(admission)
+    Ok(admit(click, &context)?)
 }
 
 /// Ends all calls of a phone; answers with the newest of them. A phone that this tenant does not know

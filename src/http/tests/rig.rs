@@ -17,10 +17,9 @@ use crate::call::{Call, CallId, Event};
 use crate::clock::Clock;
 use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
-use crate::dial::policy::Admission;
-use crate::dial::policy::{Exceeded, Limit};
+use crate::dial::policy::{Admission, Exceeded, Hours, Limit};
 use crate::directory::{Directory, file};
-use crate::engine::{DoorOrder, Engine, Receipt, Wrapped};
+use crate::engine::{DoorOrder, Engine, Receipt, Usage, Wrapped};
 use crate::http::order;
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
@@ -35,7 +34,8 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
-const BUSY: Exceeded = Exceeded { limit: Limit::AgentActive, most: 1, retry_after: Duration::from_millis(4_100) };
+const BUSY: Exceeded =
+    Exceeded { limit: Limit::AgentActive, most: 1, hours: Hours::Office, retry_after: Duration::from_millis(4_100) };
 
 /// An answer, read whole.
 pub(super) struct Answer {
@@ -241,6 +241,10 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
+            DoorOrder::Usage((_, caps), reply) => {
+                let usage = caps.into_iter().map(|cap| Usage { cap, used: 0, wait: None });
+                reply.send(Ok(usage.collect())).unwrap();
+            }
             DoorOrder::WrapUp(_, reply) => {
                 let wrapped = if does == EngineDoes::Accept { Wrapped::Done } else { Wrapped::Over };
                 reply.send(Ok(wrapped)).unwrap();
@@ -316,6 +320,9 @@ impl Store for MemoryStore {
         calls.sort_by_key(|call| std::cmp::Reverse(CallKey::of(&call.request)));
         calls.truncate(limit as usize);
         Ok(calls)
+    }
+    async fn calls_abroad_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        Ok(Vec::new())
     }
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
         self.well()?;

@@ -4,8 +4,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::error::unreadable;
-use crate::call::{CallId, EndReason, Status};
-use crate::store::{CallFilter, CallKey, Entry, Snapshot, StoreError};
+use crate::call::CallId;
+use crate::store::{Entry, Snapshot, StoreError};
 use crate::timestamp::Timestamp;
 
 /// A snapshot as its table holds it.
@@ -15,6 +15,7 @@ pub(super) struct CallRow {
     tenant: String,
     accepted_at: i64,
     agent: Option<String>,
+    abroad: bool,
     status: &'static str,
     end_reason: Option<&'static str>,
     sequence: u32,
@@ -32,6 +33,7 @@ impl CallRow {
             tenant: request.tenant.clone(),
             accepted_at: request.accepted_at.as_millis(),
             agent: request.agent.as_ref().map(|agent| agent.extension.clone()),
+            abroad: request.abroad,
             status: journal.status().as_str(),
             end_reason: journal.verdict().map(|verdict| verdict.reason.as_str()),
             sequence: journal.sequence,
@@ -65,8 +67,9 @@ impl EntryRow {
 }
 
 const PUT: &str = "
-INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, end_reason)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10)
+INSERT INTO calls
+    (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, abroad, end_reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (id) DO UPDATE
 SET status = excluded.status, sequence = excluded.sequence, over = excluded.over, verdict = excluded.verdict,
     journal = excluded.journal, end_reason = excluded.end_reason
@@ -86,6 +89,7 @@ pub(super) async fn put(connection: &mut SqliteConnection, rows: &[CallRow]) -> 
             .bind(&row.verdict)
             .bind(&row.request)
             .bind(&row.journal)
+            .bind(row.abroad)
             .bind(row.end_reason);
         if query.execute(&mut *connection).await?.rows_affected() != 1 {
             return Err(StoreError::Conflict(format!(
@@ -134,44 +138,12 @@ pub(super) async fn since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<
     rows.bind(since.as_millis()).fetch_all(readers).await?.iter().map(snapshot).collect()
 }
 
-/// Calls that a filter lets through, newest first.
-pub(super) async fn page(
-    readers: &SqlitePool,
-    filter: &CallFilter,
-    (before, limit): (Option<CallKey>, u32),
-) -> Result<Vec<Snapshot>, StoreError> {
-    let mut sql = sqlx::QueryBuilder::new("SELECT id, request, journal FROM calls WHERE true");
-    let words = [
-        (" AND tenant = ", filter.tenant.as_deref()),
-        (" AND agent = ", filter.agent.as_deref()),
-        (" AND status = ", filter.status.map(Status::as_str)),
-        (" AND end_reason = ", filter.end_reason.map(EndReason::as_str)),
-        (" AND phone = ", filter.phone.as_deref()),
-        (" AND target = ", filter.target.as_deref()),
-    ];
-    for (column, word) in words {
-        if let Some(word) = word {
-            sql.push(column).push_bind(word);
-        }
-    }
-    if let Some(since) = filter.since {
-        sql.push(" AND accepted_at >= ").push_bind(since.as_millis());
-    }
-    if let Some(until) = filter.until {
-        sql.push(" AND accepted_at < ").push_bind(until.as_millis());
-    }
-    match filter.is_over {
-        // As the index of living calls says it.
-        Some(false) => drop(sql.push(" AND over = 0")),
-        Some(true) => drop(sql.push(" AND over = 1")),
-        None => {}
-    }
-    if let Some(before) = before {
-        sql.push(" AND (accepted_at, id) < (").push_bind(before.accepted_at.as_millis());
-        sql.push(", ").push_bind(before.id.to_string()).push(")");
-    }
-    sql.push(" ORDER BY accepted_at DESC, id DESC LIMIT ").push_bind(limit);
-    sql.build().fetch_all(readers).await?.iter().map(snapshot).collect()
+/// Calls abroad accepted at or after a moment, oldest first.
+pub(super) async fn abroad_since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, request, journal FROM calls WHERE abroad = 1 AND accepted_at >= ? ORDER BY accepted_at, id",
+    );
+    rows.bind(since.as_millis()).fetch_all(readers).await?.iter().map(snapshot).collect()
 }
 
 /// One call of one tenant.

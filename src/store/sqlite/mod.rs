@@ -15,6 +15,7 @@ mod events;
 mod marks;
 mod open;
 mod outbox;
+mod pages;
 mod sessions;
 mod tenants;
 #[cfg(test)]
@@ -106,7 +107,10 @@ impl Store for SqliteStore {
         before: Option<CallKey>,
         limit: u32,
     ) -> Result<Vec<Snapshot>, StoreError> {
-        calls::page(&self.readers, filter, (before, limit)).await
+        pages::page(&self.readers, filter, (before, limit)).await
+    }
+    async fn calls_abroad_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        calls::abroad_since(&self.readers, since).await
     }
 
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
