@@ -49,7 +49,6 @@ impl Asker {
     }
 
     /// Who asks in the name of one tenant, as the doors know callers.
-    #[expect(dead_code, reason = "its users come next")]
     pub(in crate::http) fn caller(&self, directory: &Directory) -> Result<Caller, ApiError> {
         Ok(Caller { tenant: self.tenant(directory)?, credential: self.credential.clone() })
     }
@@ -128,11 +127,9 @@ pub(in crate::http) trait Permission: Send + 'static {
 pub(in crate::http) enum Read {}
 /// To place calls.
 #[derive(Debug)]
-#[expect(dead_code, reason = "its users come next")]
 pub(in crate::http) enum Dial {}
 /// To end calls.
 #[derive(Debug)]
-#[expect(dead_code, reason = "its users come next")]
 pub(in crate::http) enum Terminate {}
 /// To change the directory.
 #[derive(Debug)]

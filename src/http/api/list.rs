@@ -44,7 +44,7 @@ impl<K: FromStr> Page<K> {
 }
 
 /// One page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(in crate::http) struct List<T> {
     data: Vec<T>,
     /// Where the next page begins; null: there is none.

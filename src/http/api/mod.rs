@@ -7,6 +7,7 @@ mod agents;
 mod asker;
 mod calls;
 mod csv;
+mod devices;
 mod directory;
 mod do_not_call;
 mod edit;
@@ -14,6 +15,7 @@ mod etag;
 pub(super) mod health;
 mod input;
 mod list;
+mod me;
 mod members;
 mod tenant;
 mod tokens;
@@ -22,9 +24,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};
+use utoipa_axum::router::OpenApiRouter;
 
-use asker::{Admin, Asker, May, Read};
-use input::Id;
+use asker::{Admin, Asker, Dial, May, Read, Terminate};
+use input::{Id, JsonBody, Query};
+use list::{List, Page};
 
 use crate::dial::route::{DialPlan, Route};
 use crate::directory::{Agent, CallerId, Credential, Queue, Service};
@@ -33,12 +37,17 @@ use crate::http::error::{ApiError, Kind};
 
 /// What everybody with a token may ask.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/calls/{id}", get(calls::show))
-        .route("/v1/calls/{id}/events", get(calls::events))
-        .route("/v1/calls/{id}/recording", get(calls::recording))
-        .merge(directory_routes())
-        .method_not_allowed_fallback(not_this_method)
+    let (router, _) = described().split_for_parts();
+    router.method_not_allowed_fallback(not_this_method)
+}
+
+/// All resources, each with its description.
+fn described() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .merge(calls::routes())
+        .merge(devices::routes())
+        .merge(me::routes())
+        .merge(directory_routes().into())
 }
 
 /// What a tenant's administrator edits.
