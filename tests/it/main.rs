@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod abuse;
 mod audio;
 mod bad_input;
 mod callbacks;
@@ -13,6 +14,7 @@ mod caller_id;
 mod crash;
 mod getdesk;
 mod metrics;
+mod observer;
 mod operation;
 mod outbox;
 mod outcomes;
