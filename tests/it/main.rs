@@ -14,6 +14,7 @@ mod caller_id;
 mod crash;
 mod getdesk;
 mod identical;
+mod make_call;
 mod metrics;
 mod observer;
 mod operation;
