@@ -7,7 +7,7 @@ use quick_xml::events::Event;
 use serde_json::Value as Json;
 
 use super::spelling::{self, spell};
-use super::{Answer, Becomes, Field, Row, Value};
+use super::{Answer, Becomes, Field, Row, Value, native};
 
 /// A door, and each of the ways in which it takes clicks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) enum Door {
     EightPost,
     /// The 8x8 door, asked by a browser.
     EightPage,
+    /// `POST /v1/calls`
+    Native,
 }
 
 /// A request, up to the host.
@@ -55,6 +57,7 @@ impl Door {
             Self::VoicenterGet | Self::VoicenterForm | Self::VoicenterJson => "/ForwardDialer/click2call.aspx",
             Self::Getdesk => "/ClickToCallAPI",
             Self::EightGet | Self::EightPost | Self::EightPage => "/AGUI/make_call.php",
+            Self::Native => "/v1/calls",
         }
     }
 
@@ -71,6 +74,7 @@ impl Door {
             }
             Self::Getdesk => &[("token", "demo-code"), ("email", "erin@demo.example"), ("phone_number", "12125550101")],
             Self::EightGet | Self::EightPost | Self::EightPage => &[("phone", "12125550101")],
+            Self::Native => &[("agent", "105"), ("target", "12125550101"), (TOKEN, "demo-code")],
         };
         pairs.iter().map(|(name, value)| (Cow::Borrowed(*name), Value::from(*value))).collect()
     }
@@ -98,6 +102,7 @@ impl Door {
             Self::EightGet => get(format!("{path}?{}", urlencoded(&pairs)?)).with(&LINK).with(&FOR_PROGRAMS),
             Self::EightPost => post(path, FORM, urlencoded(&pairs)?.into_bytes()).with(&LINK).with(&FOR_PROGRAMS),
             Self::EightPage => get(format!("{path}?{}", urlencoded(&pairs)?)).with(&LINK),
+            Self::Native => native::post(path, pairs)?,
         };
         (sent.target.len() <= LONGEST).then_some(sent)
     }
@@ -109,6 +114,7 @@ impl Door {
             Self::Getdesk => getdesk(answer),
             Self::EightGet | Self::EightPost => eight(answer),
             Self::EightPage => page(answer),
+            Self::Native => native::read(answer),
         };
         let said = said.ok_or_else(|| format!("not an answer of {self:?}: {answer:?}"))?;
         let plain = !said.message.is_empty() && said.message.len() < 300 && !said.message.contains(char::is_control);
@@ -126,10 +132,13 @@ impl Door {
                 Becomes::Forbidden | Becomes::Blocked => (403, None),
                 Becomes::Nobody | Becomes::Offline => (404, None),
             },
-            Self::EightGet | Self::EightPost | Self::EightPage => (plainly(becomes), None),
+            Self::EightGet | Self::EightPost | Self::EightPage | Self::Native => (plainly(becomes), None),
         }
     }
 }
+
+/// Where the native API's token is kept until the request is written: it goes into a header.
+pub(super) const TOKEN: &str = "authorization";
 
 /// The status with which most doors say what became of a click.
 const fn plainly(becomes: Becomes) -> u16 {
@@ -156,7 +165,7 @@ fn get(target: String) -> Sent {
     Sent { method: "GET", target, headers: Vec::new(), body: Vec::new() }
 }
 
-fn post(target: String, content_type: &str, body: Vec<u8>) -> Sent {
+pub(super) fn post(target: String, content_type: &str, body: Vec<u8>) -> Sent {
     Sent { method: "POST", target, headers: vec![("content-type", content_type.to_owned())], body }
 }
 
@@ -188,7 +197,7 @@ fn urlencoded(pairs: &Pairs) -> Option<String> {
 }
 
 /// A JSON object, repeated names included. What is no UTF-8 stands in it as it is.
-fn object(pairs: &Pairs) -> Vec<u8> {
+pub(super) fn object(pairs: &Pairs) -> Vec<u8> {
     let mut text = b"{".to_vec();
     for (index, (name, value)) in pairs.iter().enumerate() {
         if index > 0 {

@@ -7,6 +7,7 @@
 
 pub(crate) mod door;
 pub(crate) mod nasty;
+mod native;
 pub(crate) mod rows;
 mod spelling;
 pub(crate) mod unmeant;

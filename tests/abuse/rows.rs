@@ -387,7 +387,7 @@ fn user_data() -> Vec<Row> {
 fn names() -> Vec<Row> {
     let named = |name: &'static str| row(&format!("unknown: {name:?}"), Placed, [(Named(name), "1".into())]);
     let mut rows: Vec<Row> =
-        ["<script>", "a]]>&xxe;", "ERROR", "callerid", "x-forwarded-for", "__proto__"].map(named).into();
+        ["<script>", "a]]>&xxe;", "ERROR", "caller", "x-forwarded-for", "__proto__"].map(named).into();
     rows.push(row(
         "a name of CR LF and an escape",
         Malformed,

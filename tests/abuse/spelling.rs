@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::door::{Door, Pairs};
+use super::door::{Door, Pairs, TOKEN};
 use super::{Field, Value};
 
 /// The pairs with which a door says this; none where it cannot.
@@ -11,6 +11,7 @@ pub(super) fn spell(door: Door, field: Field, value: &Value) -> Option<Pairs> {
         Door::VoicenterGet | Door::VoicenterForm | Door::VoicenterJson => voicenter(field, value),
         Door::Getdesk => Some(vec![pair(getdesk(field)?, value)]),
         Door::EightGet | Door::EightPost | Door::EightPage => eight(field, value),
+        Door::Native => native(field, value),
     }
 }
 
@@ -113,6 +114,44 @@ fn eight(field: Field, value: &Value) -> Option<Pairs> {
         Field::CallbackUrl => return Some(vec![pair("ctl_userdata", &in_user_data(value)?)]),
         Field::Named(name) => name,
         _ => return None,
+    };
+    Some(vec![pair(name, value)])
+}
+
+fn native(field: Field, value: &Value) -> Option<Pairs> {
+    let name = match field {
+        Field::Phone => return Some(vec![pair("phone", value), pair("agent", &Value::Absent)]),
+        Field::LoginCode => {
+            let Value::Bytes(code) = value else { return None };
+            return Some(vec![pair("agent", &Value::Bytes([b"login:", code.as_ref()].concat().into()))]);
+        }
+        Field::Email => "agent",
+        Field::Target => "target",
+        Field::Token => TOKEN,
+        Field::CallerId => "caller_id",
+        Field::CallerName => "caller_name",
+        Field::PhoneCallerId => "phone_caller_id",
+        Field::PhoneCallerName => "phone_caller_name",
+        Field::PhoneMaxDialTime => "phone_max_dial_time",
+        Field::TargetMaxDialTime => "target_max_dial_time",
+        Field::MaxDuration => "max_duration",
+        Field::Record => "record",
+        Field::PhoneAutoAnswer => "phone_auto_answer",
+        Field::CheckPhone => "check_phone_device_state",
+        Field::Language => "language",
+        Field::IgnoreDoNotCall => "ignore_do_not_call",
+        Field::UserData => "userdata",
+        Field::ExtRecord => "ext_record",
+        Field::CallbackUrl => "callback.url",
+        Field::Queue => "queue_id",
+        Field::DialPlan => "dialplan_id",
+        Field::Var(name) => return Some(vec![pair(format!("vars.{name}"), value)]),
+        Field::TargetInCapitals
+        | Field::Prefix
+        | Field::Action
+        | Field::Format
+        | Field::JsonpCallback
+        | Field::Named(_) => return None,
     };
     Some(vec![pair(name, value)])
 }

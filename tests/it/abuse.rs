@@ -222,4 +222,5 @@ at_every_door! {
     getdesk => Getdesk;
     eight_get => EightGet;
     eight_post => EightPost;
+    native => Native;
 }

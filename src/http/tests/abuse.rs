@@ -2,19 +2,19 @@
 //! door's dialect, and the engine hears of a call exactly where the table says so.
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 
 use super::abuse_table::door::{Door, Said, Sent};
 use super::abuse_table::{Answer, Becomes, Field, Row, nasty, rows, unmeant};
-use super::rig::{DoorOrderSeen, Rig};
+use super::rig::{DoorOrderSeen, EngineDoes, Rig};
 use crate::directory::{Directory, file};
-use crate::http::Peer;
+use crate::http::{Peer, session};
 
 /// The demo world's directory, with room for all that is tried.
 fn rig() -> Rig {
     let text = include_str!("../../../tests/lab/demo.toml").replace("token_burst = 1000", "token_burst = 1000000");
     let demo = file::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let mut rig = Rig::new();
+    let mut rig = Rig::with(EngineDoes::AcceptAndStore);
     rig.directory.store(Directory::new(demo.tenants).into());
     rig.peer = Peer::Address("127.0.0.1".parse().unwrap());
     rig
@@ -56,11 +56,11 @@ impl Attacker {
 
 /// Erin's cookies.
 async fn session(rig: &Rig) -> String {
-    let who = r#"{"user":"105","password":"demo-pass","tenant":"demo"}"#;
-    let request = Request::post("/login").header("content-type", "application/json").body(Body::from(who)).unwrap();
-    let answer = rig.send(request).await;
-    let lines = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
-    lines.map(|line| line.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+    let directory = rig.directory.load();
+    let tenant = directory.tenant("demo").unwrap();
+    let erin = tenant.agent("105").unwrap();
+    let cookies = session::open(&rig.doors.0, &HeaderMap::new(), tenant, erin).await.unwrap();
+    cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap().to_owned()).join("; ")
 }
 
 /// What is wrong with how a row was answered.
@@ -74,7 +74,7 @@ async fn the_whole_table(door: Door) {
     let mut faults = Vec::new();
     let mut attacker = Attacker::at(door).await;
     for (number, row) in rows::all().into_iter().enumerate() {
-        // Guessing has a limit of its own, and would be all that is seen.
+        // Guessing has a limit of its own, which would be all that is seen.
         if row.change.iter().any(|(field, _)| is_guessed(*field)) {
             attacker = Attacker::at(door).await;
         }
@@ -158,4 +158,5 @@ at_every_door! {
     eight_get => EightGet;
     eight_post => EightPost;
     eight_page => EightPage;
+    native => Native;
 }
