@@ -143,6 +143,7 @@ struct Shared {
     gate: Gate,
     sign_ins: SignIns,
     questions: Questions,
+    audience: api::Audience,
     /// Held by whoever changes the directory: changes come one after the other.
     editing: tokio::sync::Mutex<()>,
 }
@@ -158,6 +159,7 @@ impl Doors {
             gate: Gate::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
+            audience: api::Audience::default(),
             editing: tokio::sync::Mutex::default(),
         }))
     }

@@ -8,6 +8,7 @@ mod api;
 mod calls;
 mod clicks;
 mod eightbyeight;
+mod events;
 mod getdesk;
 mod idempotency;
 mod login;

@@ -7,6 +7,7 @@ mod asker;
 mod calls;
 mod devices;
 mod directory;
+mod events;
 pub(super) mod health;
 mod input;
 mod list;
@@ -22,6 +23,8 @@ use asker::{Asker, Dial, May, Read, Terminate};
 use input::{Id, JsonBody, Query};
 use list::{List, Page};
 
+pub(super) use events::Audience;
+
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
@@ -33,7 +36,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 /// All resources, each with its description.
 fn described() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().merge(calls::routes()).merge(devices::routes()).merge(me::routes())
+    OpenApiRouter::new().merge(calls::routes()).merge(events::routes()).merge(devices::routes()).merge(me::routes())
 }
 
 /// The same, and what is for the admin socket alone.
