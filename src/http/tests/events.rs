@@ -112,7 +112,7 @@ impl Ear {
     }
 
     async fn hears_nothing(&mut self) -> bool {
-        timeout(Duration::from_secs(60), self.hear()).await.is_err()
+        timeout(Duration::from_mins(1), self.hear()).await.is_err()
     }
 }
 
@@ -276,7 +276,9 @@ async fn a_token_has_32_streams_and_gets_a_seat_back_when_one_ends() {
 
 fn without_token(rig: &Rig, name: &str) {
     let mut tenants: Vec<Tenant> = rig.directory.load().tenants.values().map(|tenant| (**tenant).clone()).collect();
-    tenants.iter_mut().for_each(|tenant| tenant.tokens.retain(|token| token.name != name));
+    for tenant in &mut tenants {
+        tenant.tokens.retain(|token| token.name != name);
+    }
     rig.directory.store(Directory::new(tenants).into());
 }
 
