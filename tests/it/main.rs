@@ -13,6 +13,7 @@ mod callbacks;
 mod caller_id;
 mod crash;
 mod getdesk;
+mod make_call;
 mod metrics;
 mod observer;
 mod operation;
