@@ -14,5 +14,6 @@ mod idempotency;
 mod login;
 mod refusals;
 mod rig;
+mod suspicion;
 mod voicenter;
 mod wire;
