@@ -10,6 +10,7 @@ mod audio;
 mod bad_input;
 mod callbacks;
 mod caller_id;
+mod cli;
 mod crash;
 mod getdesk;
 mod metrics;
