@@ -1,14 +1,24 @@
 //! The command line beside a running daemon, as people and scripts use it.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
+use tokio_util::sync::CancellationToken;
 
 use dialbridge::callback::sign::{Key, signature};
+use dialbridge::config::TlsConfig;
+use dialbridge::http::{Crowd, Listener, serve, tls};
 
 use crate::lab::sink::Callback;
 use crate::rig::{CALL, Rig, SOON, on_both_versions};
@@ -232,6 +242,41 @@ async fn tokens_desks_and_lists_are_kept(rig: &Rig) -> anyhow::Result<()> {
     passwd.stdin(std::fs::File::open(&file)?);
     let changed = ended(passwd).await?;
     anyhow::ensure!(changed.code == Some(0) && !changed.output.contains("another-pass"), "{changed:?}");
+    Ok(())
+}
+
+/// A daemon behind TLS that has no phones; where it is.
+async fn behind_tls() -> anyhow::Result<SocketAddr> {
+    let [certificate, key] = ["localhost.pem", "localhost.key"].map(|name| certificates().join(name));
+    let tls = tls::server_config(&TlsConfig { certificate, key })?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let listener = Listener::Tls(listener, Arc::new(ArcSwap::new(tls)));
+    let phones = get(|headers: HeaderMap| async move {
+        assert_eq!(headers["authorization"], "Bearer demo-code");
+        r#"{"data":[]}"#
+    });
+    let router = Router::new().route("/v1/devices", phones);
+    tokio::spawn(serve(listener, router, Crowd::new(8, Vec::new()), CancellationToken::new()));
+    Ok(address)
+}
+
+fn certificates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/callback/tests/certificates")
+}
+
+#[tokio::test]
+async fn over_https_the_certificate_counts_and_the_machine_s_authorities_judge_it() -> anyhow::Result<()> {
+    let port = behind_tls().await?.port();
+    for (host, authority, code) in
+        [("localhost", "ca.pem", 0), ("127.0.0.1", "ca.pem", 4), ("localhost", "nobody.pem", 4)]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialbridge"));
+        command.args(["devices", "--url", &format!("https://{host}:{port}")]);
+        command.env("DIALBRIDGE_TOKEN", "demo-code").env("SSL_CERT_FILE", certificates().join(authority));
+        let said = ended(command).await?;
+        anyhow::ensure!(said.code == Some(code), "{host} {authority}: {said:?}");
+    }
     Ok(())
 }
 
