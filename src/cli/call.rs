@@ -60,9 +60,9 @@ pub(super) struct Call {
 const FORECAST: [Column; 8] = [
     ("would be", "/would", Cell::State),
     ("because", "/problem/detail", Cell::Text),
-    ("phone", "/phone/endpoint", Cell::Text),
+    ("phone", "/phone/party", Cell::Text),
     ("its state", "/phone/device_state", Cell::State),
-    ("target", "/target/endpoint", Cell::Text),
+    ("target", "/target/party", Cell::Text),
     ("caller id", "/caller_id", Cell::Text),
     ("route", "/route", Cell::Text),
     ("warnings", "/warnings", Cell::Text),
