@@ -333,7 +333,7 @@ impl Call {
 
     /// How long wrap-up may take, where there is something to choose.
     fn wrap_up_time(&self) -> Option<Duration> {
-        self.request.queue.as_ref().filter(|queue| !queue.codes.is_empty()).map(|queue| queue.wrap_up)
+        self.request.queue.as_ref().filter(|queue| queue.has_wrap_up()).map(|queue| queue.wrap_up)
     }
 
     const fn is_dialling(&self, leg: Leg) -> bool {

@@ -59,6 +59,11 @@ impl WrapUp {
 }
 
 impl QueuePlan {
+    /// Whether there is anything to choose, and so a wrap-up.
+    pub const fn has_wrap_up(&self) -> bool {
+        !self.codes.is_empty()
+    }
+
     /// What an agent chose and wrote, checked: codes as (list, short code), each of this queue's and
     /// chosen once. Nothing chosen and nothing written is a wrap-up, too.
     pub fn read(&self, codes: &[(&str, &str)], notes: &str) -> Result<WrapUp, WrapUpError> {

@@ -7,6 +7,7 @@
 
 mod caution;
 pub mod client;
+pub mod desktop;
 mod load;
 mod secret;
 mod section;

@@ -143,3 +143,109 @@ fn body(id: &str, (kind, at): (EventKind, Timestamp), (request, journal): (&Call
     let body = Body { id, kind, sequence: journal.sequence, occurred_at: at.to_string(), data };
     serde_json::to_string(&body).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::call::{Call, Event, Leg, LineEvent, RecordingEvent, WrapUp, wrapup_tests};
+    use crate::report::fixture::order;
+    use crate::report::render::event_callback;
+
+    const THEN: i64 = 1_700_000_000_000;
+
+    /// A recorded call for a queue: what is told, one after the other.
+    fn whole_call(request: &CallRequest) -> Vec<CallEvent> {
+        let gone = || LineEvent::Gone(crate::call::Gone::Missing);
+        let line = |leg, event| Event::Line(leg, event);
+        let heard = [
+            Event::Accepted,
+            line(Leg::A, LineEvent::Entered),
+            line(Leg::A, LineEvent::Ringing),
+            line(Leg::A, LineEvent::Ringing),
+            line(Leg::A, LineEvent::Answered),
+            line(Leg::B, LineEvent::Entered),
+            line(Leg::B, LineEvent::EarlyMedia),
+            line(Leg::B, LineEvent::Answered),
+            line(Leg::B, gone()),
+            line(Leg::A, gone()),
+            Event::Recording(RecordingEvent::Finished),
+            Event::WrapUp(WrapUp { notes: "ring again".to_owned(), ..WrapUp::default() }),
+        ];
+        let mut call = Call::new(std::sync::Arc::new(request.clone()));
+        let tell = |event: Event| {
+            let before = call.journal().clone();
+            call.on_event(Timestamp::from_millis(THEN), &event);
+            told(request, (&before, call.journal()), Timestamp::from_millis(THEN))
+        };
+        heard.into_iter().filter_map(tell).collect()
+    }
+
+    fn for_a_queue() -> CallRequest {
+        CallRequest { queue: Some(wrapup_tests::queue()), ..order() }
+    }
+
+    #[test]
+    fn a_call_is_told_step_by_step_and_what_changes_nothing_is_not_told() {
+        let events = whole_call(&for_a_queue());
+        let told: Vec<_> =
+            events.iter().map(|event| (event.kind.as_str(), event.id.rsplit_once('_').unwrap().1)).collect();
+        let expected = [
+            ("call.accepted", "1"),
+            ("call.ringing", "3"),
+            ("call.answered", "4"),
+            ("call.ringing", "6"),
+            ("call.connected", "7"),
+            ("call.ended", "9"),
+            ("recording.ready", "10"),
+            ("call.wrapped_up", "11"),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_event_says_what_happened_when_and_how_the_call_stands() {
+        let events = whole_call(&for_a_queue());
+        let ended = events.iter().find(|event| event.kind == EventKind::Ended).unwrap();
+        assert_eq!((ended.tenant.as_str(), ended.agent.as_deref()), ("demo", Some("101")));
+        let body: Value = serde_json::from_str(&ended.body).unwrap();
+        assert_eq!(body["id"], "evt_0190aa00000070008000000000000001_9");
+        assert_eq!(body["type"], "call.ended");
+        assert_eq!((&body["sequence"], &body["occurred_at"]), (&9.into(), &"2023-11-14T22:13:20.000Z".into()));
+        assert_eq!((&body["data"]["phase"], &body["data"]["wrap_up"]), (&"wrapping_up".into(), &Value::Null));
+        let body: Value = serde_json::from_str(&events.last().unwrap().body).unwrap();
+        assert_eq!(
+            (&body["data"]["phase"], &body["data"]["wrap_up"]["notes"]),
+            (&"ended".into(), &"ring again".into())
+        );
+    }
+
+    #[test]
+    fn a_recording_that_failed_or_was_never_heard_of_is_not_ready() {
+        let journal = |recording| Journal { recording, ..crate::report::fixture::connected(THEN, THEN) };
+        let of = |after| kind(&journal(Recording::Running), &journal(after));
+        assert_eq!(of(Recording::Kept), Some(EventKind::RecordingReady));
+        assert_eq!((of(Recording::Failed), of(Recording::Unknown)), (None, None));
+        assert_eq!(kind(&journal(Recording::Kept), &journal(Recording::Kept)), None);
+    }
+
+    #[test]
+    fn chosen_events_are_called_back_in_the_words_of_the_stream_and_no_others() {
+        let mut request = for_a_queue();
+        assert!(whole_call(&request).iter().all(|event| event_callback(&request, event).is_none()));
+        let events = BTreeSet::from([EventKind::Ended, EventKind::WrappedUp]);
+        request.report.events = Some(EventPlan { url: "https://crm.example/hook".to_owned(), events });
+        let told = whole_call(&request);
+        let callbacks: Vec<_> = told.iter().filter_map(|event| event_callback(&request, event)).collect();
+        let kinds: Vec<_> = callbacks.iter().map(|callback| callback.kind.as_str()).collect();
+        assert_eq!(kinds, ["call.ended", "call.wrapped_up"]);
+        let ended = told.iter().find(|event| event.kind == EventKind::Ended).unwrap();
+        assert_eq!((&callbacks[0].id, &callbacks[0].body), (&ended.id, &ended.body));
+        assert_eq!(
+            (callbacks[0].url.as_str(), callbacks[0].content_type.as_str()),
+            ("https://crm.example/hook", "application/json")
+        );
+        assert_eq!((callbacks[0].call, callbacks[0].created_at), (Some(request.id), Timestamp::from_millis(THEN)));
+    }
+}

@@ -7,6 +7,8 @@ mod fixture;
 pub mod record;
 pub mod render;
 pub mod sentence;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 pub mod userdata;

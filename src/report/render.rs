@@ -78,7 +78,7 @@ fn widest(request: &CallRequest) -> Journal {
         a: leg,
         b: leg,
         recording: Recording::Kept,
-        wrap_up: request.queue.as_ref().map(widest_wrap_up),
+        wrap_up: request.queue.as_ref().filter(|queue| queue.has_wrap_up()).map(widest_wrap_up),
         sequence: u32::MAX,
     }
 }
@@ -187,7 +187,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::call::Call;
+    use crate::call::{Call, wrapup_tests};
+    use crate::report::event::{EventKind, EventPlan};
     use crate::report::fixture::{connected, missed, order};
     use crate::report::userdata::{parse, parse_printed};
 
@@ -287,5 +288,37 @@ mod tests {
         assert!(
             worst_case_size(&order_with(&format!("[a|{}][ctl_callbackUrl|http://h/]", "[".repeat(20_000)))) > MAX_BODY
         );
+    }
+
+    #[test]
+    fn no_wrap_up_is_longer_than_the_worst_case() {
+        let words = ["Outcome", "][|", "תוצאה", "%5B%25", "\"\\\"", "😀"];
+        let code = |n: usize| TransactionCode {
+            list: words[n % 6].to_owned(),
+            short: format!("{}{n}", words[n / 6 % 6]),
+            description: words[n / 36 % 6].repeat(n % 7),
+        };
+        let queue = QueuePlan { codes: (0..216).map(code).collect(), ..wrapup_tests::queue() };
+        let mut request = order_with("[a|$notes$$transaction_codes$$lastTclCodeDesc$][ctl_callbackUrl|http://h/]");
+        request.report.cdr_url = Some("http://h/".to_owned());
+        request.report.events = Some(EventPlan { url: "http://h/".to_owned(), events: EventKind::ALL.into() });
+        request.queue = Some(queue.clone());
+        let worst = worst_case_size(&request);
+        for (first, notes) in ["\n", "\"", "[", "%25", "ש", "😀", "\u{10ffff}"].into_iter().enumerate() {
+            let chosen = queue.codes.iter().skip(first * 30).take(50);
+            let chosen: Vec<_> = chosen.map(|code| (code.list.as_str(), code.short.as_str())).collect();
+            let notes: String = notes.chars().cycle().take(WrapUp::LONGEST_NOTES).collect();
+            let wrap_up = Some(queue.read(&chosen, &notes).unwrap());
+            let journal = Journal { wrap_up, ..connected(THEN, THEN + 14_400_000) };
+            let told = event::told(
+                &request,
+                (Call::new(Arc::new(request.clone())).journal(), &journal),
+                journal.times.ended.unwrap(),
+            );
+            let bodies = at_end(&request, &journal).into_iter().map(|callback| callback.body);
+            for body in bodies.chain(told.map(|event| event.body)) {
+                assert!(body.len() <= worst, "{} > {worst}: {body}", body.len());
+            }
+        }
     }
 }

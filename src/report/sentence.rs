@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn a_wrap_up_is_told_with_the_meaning_of_its_codes_and_without_its_notes() {
+        let wrapped_up = |codes: &[(&str, &str)]| {
+            let wrap_up = crate::call::wrapup_tests::queue().read(codes, "ring again").unwrap();
+            sentence(&Event::WrapUp(wrap_up), &order())
+        };
+        assert_eq!(wrapped_up(&[("Mood", "ok"), ("Outcome", "cb")]), "The call was wrapped up: Fine, Call back.");
+        assert_eq!(wrapped_up(&[]), "The call was wrapped up without a code.");
+    }
+
+    #[test]
     fn the_end_is_told_with_its_code() {
         assert_eq!(ending(&order(), &missed(0)).as_deref(), Some("The target was busy (486)."));
         assert_eq!(ending(&order(), &connected(0, 1)).as_deref(), Some("Both talked, and the target hung up."));

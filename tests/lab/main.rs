@@ -28,7 +28,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fetches both Asterisks and the SIP programs.
+    /// Fetches both Asterisks, the SIP programs and the browser.
     Provision,
     /// Runs the demo world until Ctrl-C.
     Up,
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Provision => lab::provision::run_script(&["22", "16", "tools"]),
+        Command::Provision => lab::provision::run_script(&["22", "16", "tools", "browser"]),
         Command::Up => up::run().await,
         Command::Demo => demo::run().await,
         Command::Check => check::run(&start_world().await?).await,

@@ -16,6 +16,7 @@
 
 pub mod asterisk;
 pub mod audio;
+pub mod browser;
 pub mod daemon;
 pub mod media;
 pub mod party;

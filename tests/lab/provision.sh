@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Fetches what the lab runs, as Debian packages, into private directories:
 #
-#   22     Asterisk 22 of Debian testing (REST over WebSocket)
-#   16     Asterisk 16 of Debian 11 (plain HTTP, the oldest that users run)
-#   tools  SIPp (phones and carrier) and Prometheus, of Debian testing
+#   22       Asterisk 22 of Debian testing (REST over WebSocket)
+#   16       Asterisk 16 of Debian 11 (plain HTTP, the oldest that users run)
+#   tools    SIPp (phones and carrier) and Prometheus, of Debian testing
+#   browser  Chromium with its driver, a virtual display and xdg-open, of Debian 12
 #
 # Packages are only downloaded and unpacked, never installed: no maintainer script runs, no chroot, no mount, no
 # namespace, and no privilege is needed. Each root gets a script `run` that starts one of its programs through the
@@ -28,7 +29,8 @@ describe() {
         22) suites=(forky); packages=(asterisk) ;;
         16) suites=(bullseye); packages=(asterisk) ;;
         tools) suites=(forky); packages=(sip-tester prometheus) ;;
-        *) fail "there is no root called '$1' (22, 16, tools)" ;;
+        browser) suites=(bookworm); packages=(chromium chromium-driver xvfb xdg-utils) ;;
+        *) fail "there is no root called '$1' (22, 16, tools, browser)" ;;
     esac
 }
 
@@ -121,6 +123,24 @@ LAUNCHER
     chmod +x "$into/run"
 }
 
+# Chromium starts copies of itself by its name in /proc, which would be the loader's: so the machine's own loader and C
+# library (of Debian 12 or newer) serve this root. And Xvfb looks for xkbcomp in /usr/bin alone: here, where it runs.
+adapt_browser() {
+    local into=$1 triplet
+    triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
+    LC_ALL=C sed -i 's|/usr/bin\x00|././././\x00|' "$into/usr/bin/Xvfb"
+    cat >"$into/run" <<LAUNCHER
+#!/bin/sh
+root=\$(cd "\$(dirname "\$0")" && pwd)
+program=\$1
+shift
+cd "\$root/usr/bin" || exit
+export LD_LIBRARY_PATH="\$root/usr/lib/$triplet:\$root/lib/$triplet:\$root/usr/lib/$triplet/pulseaudio"
+export FONTCONFIG_PATH="\$root/etc/fonts"
+exec "\$root/\$program" "\$@"
+LAUNCHER
+}
+
 provision() {
     local root=$1 state uri suite mirror
     local suites packages
@@ -138,8 +158,10 @@ provision() {
             say "fetching $root (${packages[*]} of $suite)"
             if download "$state" "$uri" "$suite"; then
                 rm -rf "${roots:?}/$root.new" "${roots:?}/$root"
+                [[ $root != browser ]] || rm "$state"/cache/archives/libc6_*.deb
                 unpack "$state" "$roots/$root.new"
                 write_launcher "$roots/$root.new"
+                [[ $root != browser ]] || adapt_browser "$roots/$root.new"
                 echo "$edition" >"$roots/$root.new/.edition"
                 mv "$roots/$root.new" "$roots/$root"
                 rm -rf "$state"
@@ -157,7 +179,7 @@ mkdir -p "$roots"
 command -v flock >/dev/null || need_host_programs
 exec 9>"$roots/.lock"
 flock 9
-for root in "${@:-22 16 tools}"; do
+for root in "${@:-22 16 tools browser}"; do
     # The default is one word list on purpose.
     for name in $root; do
         provision "$name"

@@ -1,7 +1,7 @@
 //! A receiver of callbacks: keeps every request as it came, and answers by script.
 //!
-//! The script is a list of answers, one per request, then 200 for ever. Each request is also one JSON line in
-//! `callbacks.log`.
+//! The script is a list of answers, one per request, then 200 for ever, or what a test says instead: so it serves a page
+//! as well. Each request is also one JSON line in `callbacks.log`.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -100,6 +100,7 @@ impl Answer {
 struct State {
     received: Mutex<Vec<Callback>>,
     script: Mutex<VecDeque<Answer>>,
+    afterwards: Mutex<Answer>,
     log: Mutex<File>,
 }
 
@@ -118,7 +119,12 @@ impl Sink {
             .await
             .with_context(|| format!("the callback sink's port {port}"))?;
         let log = File::options().create(true).append(true).open(dir.join("callbacks.log"))?;
-        let state = Arc::new(State { received: Mutex::default(), script: Mutex::default(), log: Mutex::new(log) });
+        let state = Arc::new(State {
+            received: Mutex::default(),
+            script: Mutex::default(),
+            afterwards: Mutex::new(Answer::status(200)),
+            log: Mutex::new(log),
+        });
         let task = tokio::spawn(serve(listener, Arc::clone(&state)));
         Ok(Self { port, state, task })
     }
@@ -127,9 +133,14 @@ impl Sink {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The next requests are answered like this, one after the other; all later ones with 200.
+    /// The next requests are answered like this, one after the other; all later ones as before.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         lock(&self.state.script).extend(answers);
+    }
+
+    /// Requests are answered like this for ever, once the script is done.
+    pub fn always(&self, answer: Answer) {
+        *lock(&self.state.afterwards) = answer;
     }
 
     /// All requests so far.
@@ -177,7 +188,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 async fn answer(request: Request<Incoming>, state: Arc<State>) -> anyhow::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let bytes = body.collect().await?.to_bytes();
-    let answer = lock(&state.script).pop_front().unwrap_or_else(|| Answer::status(200));
+    let answer = lock(&state.script).pop_front().unwrap_or_else(|| lock(&state.afterwards).clone());
     let headers = head
         .headers
         .iter()

@@ -10,17 +10,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::call::CallId;
+use crate::call::{CallId, Idempotency};
 use crate::dial::policy::{Click, Phone, Refusal};
 use crate::directory::{Agent, Scope};
 use crate::engine::Unavailable;
 use crate::http::auth::{Caller, Denied};
 use crate::http::door::params::{self, Carrier, Params, number, text};
 use crate::http::guard::{self, Meant};
+use crate::http::idempotency;
 use crate::http::order::{self, Declined};
 use crate::http::{Peer, Shared, client};
 
@@ -42,7 +43,7 @@ pub(in crate::http) async fn click_to_call(State(shared): State<Arc<Shared>>, re
     }
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Local);
     let client = client::address(peer, request.headers(), &shared.ports.trusted_proxies);
-    let reply = match parse(request.uri().query().unwrap_or_default()) {
+    let reply = match parse(request.uri().query().unwrap_or_default(), request.headers()) {
         Ok(ask) => fulfil(&shared, client, ask).await.map_or_else(|why| declined(&why), Reply::ok),
         Err(message) => Reply::error(StatusCode::BAD_REQUEST, message),
     };
@@ -72,10 +73,11 @@ struct Ask {
     phone_number: String,
     /// Names of parameters that this door does not know, fit for a log.
     unknown: Vec<String>,
+    idempotency: Option<Idempotency>,
 }
 
 /// The error is a sentence for the client.
-fn parse(query: &str) -> Result<Ask, String> {
+fn parse(query: &str, headers: &HeaderMap) -> Result<Ask, String> {
     let (pairs, broken) = params::pairs(query, Carrier::Query);
     let params: Params = broken.map_or_else(|| params::normal(pairs), Err).map_err(|error| error.to_string())?;
     let missing: Vec<&str> = KNOWN.into_iter().filter(|name| text(&params, name).is_none()).collect();
@@ -88,6 +90,7 @@ fn parse(query: &str) -> Result<Ask, String> {
         email: value("email"),
         phone_number: number(&params, "phone_number").unwrap_or_default(),
         unknown: params::unknown(&params, |key| KNOWN.contains(&key)).collect(),
+        idempotency: idempotency::of(headers, query, &[]).map_err(|refusal| refusal.to_string())?,
     })
 }
 
@@ -114,6 +117,7 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Result<CallId, Reaso
         door: "getdesk",
         phone: Phone::Agent(agent.extension.clone()),
         target: ask.phone_number,
+        idempotency: ask.idempotency,
         warnings: ask.unknown.iter().map(|name| format!("unknown parameter {name} ignored")).collect(),
         ..Click::default()
     };

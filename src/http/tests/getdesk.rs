@@ -75,6 +75,28 @@ async fn the_same_click_again_is_answered_with_the_first_call() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_comes_along_and_one_of_another_request_is_refused() {
+    let marked = |key: &str| {
+        let request = Request::get(format!("{DOOR}?{CLICK}")).header("idempotency-key", key);
+        request.body(Body::empty()).unwrap()
+    };
+    let rig = Rig::new();
+    assert_eq!(rig.send(marked("k-1")).await.status, StatusCode::OK);
+    assert_eq!(rig.call().idempotency.unwrap().key, "k-1");
+    assert_eq!(rig.send(marked("k 1")).await.status, StatusCode::BAD_REQUEST);
+    let reused = Rig::with(EngineDoes::SayKeyReused).send(marked("k-1")).await;
+    assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(reused.json()["message"], "This Idempotency-Key was used for another request");
+}
+
+#[tokio::test]
+async fn an_agent_in_a_call_is_one_call_too_many_for_now() {
+    let answer = click(&Rig::with(EngineDoes::SayAgentBusy), CLICK).await;
+    assert_eq!((answer.status, &answer.headers["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &"5".parse().unwrap()));
+    assert_eq!(answer.json()["message"], "The agent is in a call already");
+}
+
+#[tokio::test]
 async fn all_parameters_that_are_missing_are_named() {
     let rig = Rig::new();
     for (query, missing) in [

@@ -17,7 +17,7 @@ use super::*;
 use crate::call::Idempotency;
 use crate::call::tests::request;
 use crate::call::wrapup_tests;
-use crate::link::{ChannelState, ListedChannel, Place};
+use crate::link::{Action, ChannelState, ListedChannel, Place, Stray};
 use crate::report::event::{EventKind, EventPlan};
 use model::World;
 
@@ -182,6 +182,55 @@ fn what_a_dead_process_asked_for_and_nobody_has_is_lost_and_not_the_pbxs_fault()
     assert!(heir.is_empty());
     let ended = Milestone::Ended(crate::call::Status::Failed, crate::call::EndReason::Lost);
     assert!(step.milestones.contains(&ended));
+}
+
+/// A step in which both parties of call 1 talk for queue 7 and then hang up, but for this leg's line, which
+/// nobody waits for any longer.
+fn wrapping_up(board: &mut Switchboard, left: Leg) -> Timestamp {
+    let (call, mut step) = (CallId::from_bits(1), Step::default());
+    let mut admission = admission(1, "101", at(0));
+    admission.request.queue = Some(wrapup_tests::queue());
+    board.submit(at(0), admission, &mut step);
+    for (leg, event) in Leg::BOTH.into_iter().flat_map(|leg| [(leg, LineEvent::Entered), (leg, LineEvent::Answered)]) {
+        board.notice(at(10), Notice::Line(call, leg, event), &mut step);
+    }
+    board.notice(at(20), Notice::Line(call, left.other(), LineEvent::Gone(Gone::Missing)), &mut step);
+    (0..=8).map(|turn| at(20 + 2_000 * turn)).for_each(|now| board.wake(now, &mut step));
+    at(16_020)
+}
+
+#[test]
+fn what_is_left_of_a_call_that_is_wrapped_up_is_swept_away() {
+    for state in [ChannelState::Down, ChannelState::Ringing, ChannelState::Up] {
+        let (mut board, mut step) = (Switchboard::default(), Step::default());
+        let (now, call) = (wrapping_up(&mut board, Leg::B), CallId::from_bits(1));
+        let left = ListedChannel { call, leg: Leg::B, state, place: Place::Ours };
+        let census = Census { asked_at: now, boot: "one".to_owned(), channels: vec![left], bridges: vec![call] };
+        board.notice(now, Notice::Census(census), &mut step);
+        let swept = |stray| step.actions.iter().any(|action| matches!(action, Action::Sweep(it) if *it == stray));
+        assert!(swept(Stray::Channel(call, Leg::B)) && swept(Stray::Bridge(call)), "{:?}", step.actions);
+        assert_eq!(board.len(), 1, "its agent still takes notes");
+    }
+}
+
+#[test]
+fn an_agent_who_wraps_a_call_up_may_place_the_next() {
+    let (mut board, mut step) = (Switchboard::default(), Step::default());
+    let now = wrapping_up(&mut board, Leg::A);
+    let next = board.submit(now, admission(3, "101", now), &mut step);
+    assert_eq!(next, Receipt::Accepted(CallId::from_bits(3)));
+}
+
+#[test]
+fn a_wrap_up_is_taken_from_its_own_tenant_when_it_is_due_and_once() {
+    let mut board = Switchboard::default();
+    let now = wrapping_up(&mut board, Leg::A);
+    let mut give =
+        |tenant, id| board.wrap_up(now, (tenant, CallId::from_bits(id)), WrapUp::default(), &mut Step::default());
+    assert_eq!(give("other", 1), Wrapped::Over);
+    assert_eq!(give("demo", 2), Wrapped::Over, "there is no such call");
+    assert_eq!(give("demo", 1), Wrapped::Done);
+    assert_eq!(give("demo", 1), Wrapped::Over);
 }
 
 #[test]

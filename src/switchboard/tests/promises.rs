@@ -40,8 +40,13 @@ impl Promises {
             only_ours_is_swept(census, step);
         }
         for entry in &step.ledger {
-            if let Event::Line(leg, event) = &entry.event {
-                self.learn(entry.call, *leg, event);
+            match &entry.event {
+                Event::Line(leg, event) => self.learn(entry.call, *leg, event),
+                Event::WrapUp(noted) => {
+                    assert!(self.wrapped_up.insert(entry.call), "wrapped up twice");
+                    assert_eq!(step.snapshots[&entry.call].journal.wrap_up.as_ref(), Some(noted));
+                }
+                _ => {}
             }
         }
         for action in &step.actions {
@@ -55,18 +60,16 @@ impl Promises {
         self.outside_is_told(step);
     }
 
-    /// Somebody was told that these notes stand.
-    pub(super) fn is_wrapped_up(&mut self, call: CallId) {
-        assert!(self.wrapped_up.insert(call), "wrapped up twice");
-    }
-
     /// Nobody waits without a time limit, no dialling line outlives its time, and no wrap-up.
     pub(super) fn timers_hold(now: Timestamp, board: &Switchboard) {
         for call in board.calls.values() {
             let due = call.deadline().expect("a call without a deadline");
-            let waits = matches!(call.journal().phase, Phase::WrappingUp { .. } | Phase::Ended { .. });
-            assert!(!waits || now <= due, "still waits after its time: {:?}", call.journal());
+            assert!(now <= due || call.journal().verdict().is_none(), "waits after its time: {:?}", call.journal());
             let (leg, line, since) = match call.journal().phase {
+                Phase::WrappingUp { until, .. } => {
+                    assert!(now <= until, "a wrap-up without end");
+                    continue;
+                }
                 Phase::CallingAgent { line, since } => (Leg::A, line, since),
                 Phase::CallingTarget { line, since } => (Leg::B, line, since),
                 _ => continue,
@@ -192,8 +195,7 @@ impl Promises {
         if let Phase::WrappingUp { until, .. } = snapshot.journal.phase {
             assert_eq!(*self.limits.entry(id).or_insert(until), until, "a time limit moved");
         }
-        let is_wrapped_up = self.wrapped_up.contains(&id);
-        assert!(!is_wrapped_up || snapshot.journal.wrap_up.is_some(), "notes were forgotten");
+        assert_eq!(snapshot.journal.wrap_up.is_some(), self.wrapped_up.contains(&id), "notes out of nothing");
         if snapshot.journal.has_cleared() && self.cleared.insert(id) {
             let request = &snapshot.request;
             let longest = request.a.max_dial_time + request.b.max_dial_time + request.max_duration;
