@@ -29,7 +29,7 @@ use end::{End, Origin, Reach};
 use given::Given;
 use shown::Shown;
 
-pub use cap::{Exceeded, Limit};
+pub use cap::{Cap, Exceeded, Hours, Limit, subjects};
 pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.
@@ -167,8 +167,8 @@ pub struct Admission {
     pub request: CallRequest,
     /// Within this time the same click again gives the same call.
     pub duplicate_window: Duration,
-    /// How many calls this agent may have at once.
-    pub agent_active_limit: u32,
+    /// What it counts against, and how much of it there may be.
+    pub caps: Vec<Cap>,
     /// What the audit must know: overrides used.
     pub audit: Vec<String>,
 }
@@ -201,13 +201,14 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         credential: ctx.credential.name.clone(),
         door: click.door.to_owned(),
         accepted_at: ctx.now,
-        agent: origin.agent.map(agent_ref),
+        agent: origin.agent.map(AgentRef::from),
         a,
         b,
         max_duration: given.max_duration,
         record: click.record,
         queue: queue_plan(click.queue, ctx.tenant)?,
         idempotency: click.idempotency.clone(),
+        abroad: [&origin.end, &target].into_iter().any(|end| end.is_abroad(ctx.tenant)),
         vars: click.vars.clone(),
         report: report_plan(click, ctx, (&given, shown.company)),
         language: Some(given.language),
@@ -215,9 +216,9 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
     };
     fits(&request)?;
     Ok(Admission {
+        caps: cap::caps(&request, ctx),
         request,
         duplicate_window: Duration::from_secs(u64::from(ctx.tenant.duplicate_window)),
-        agent_active_limit: ctx.tenant.limits.agent_active,
         audit: notes.audit,
     })
 }
@@ -245,8 +246,10 @@ fn fits(request: &CallRequest) -> Result<(), Refusal> {
     Err(Refusal::Invalid { field: "ctl_userdata", message })
 }
 
-fn agent_ref(agent: &Agent) -> AgentRef {
-    AgentRef { extension: agent.extension.clone(), email: agent.email.clone(), name: agent.name.clone() }
+impl From<&Agent> for AgentRef {
+    fn from(agent: &Agent) -> Self {
+        Self { extension: agent.extension.clone(), email: agent.email.clone(), name: agent.name.clone() }
+    }
 }
 
 fn report_plan(click: &Click, ctx: &Context<'_>, (given, company): (&Given, String)) -> ReportPlan {
@@ -295,11 +298,11 @@ fn leg_plan(
     (max_dial_time, shown): (Duration, &Shown),
     notes: &mut Notes,
 ) -> LegPlan {
-    let (wants_auto_answer, field) = match leg {
-        Leg::A => (click.phone_auto_answer, "phoneautoanswer"),
-        Leg::B => (click.target_auto_answer, "targetautoanswer"),
+    let wants_auto_answer = match leg {
+        Leg::A => click.phone_auto_answer,
+        Leg::B => click.target_auto_answer,
     };
-    let headers = if wants_auto_answer { end.auto_answer(field, notes) } else { Vec::new() };
+    let headers = if wants_auto_answer { end.auto_answer(notes) } else { Vec::new() };
     // Joining two channels shows each the CALLERID of the other: so what a leg *is* must be what the
     // other one sees, or the customer would see the agent's extension once the bridge is made.
     let (caller, connected) = match leg {

@@ -112,12 +112,17 @@ pub(super) struct ApiError {
 }
 
 /// A refusal as it is written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Problem {
+    /// What kind of refusal it is: see the list of types.
     r#type: &'static str,
+    /// The same for people.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong, as a short sentence.
     detail: Cow<'static, str>,
+    /// The field at fault, where there is one: its name or its path, as in `codes[1].short`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Cow<'static, str>>,
 }

@@ -61,10 +61,9 @@ impl Declined {
             Self::Refused(Refusal::Offline(_)) => Refused::Offline,
             Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
             Self::TooMany(_) => Refused::TooMany,
-            Self::Limited { limit: Limit::AgentActive, .. } => Refused::AgentActive,
             Self::KeyReused => Refused::KeyReused,
             Self::Unavailable(_) => Refused::Unavailable,
-            Self::NoActiveCall => return None,
+            Self::Limited { .. } | Self::NoActiveCall => return None,
         })
     }
 }
@@ -91,7 +90,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
     let Err(declined) = &placed else { return placed };
-    if let Some(kind) = declined.kind() {
+    if let Declined::Limited { limit, .. } = declined {
+        shared.ports.counters.limit(*limit);
+    } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
@@ -133,12 +134,12 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
     if let Some(call) = placed_before(shared, caller, &click).await? {
         return Ok(Placed { call, is_new: false });
     }
-    login_code_guarded(shared, caller, &click.phone)?;
-    let admission = judge(shared, caller, &click)?;
-    if !(ports.ari.borrow().is_up() && ports.ami.borrow().is_up()) {
-        return Err(Unavailable::PbxAway.into());
-    }
+    let admission = rehearse(shared, caller, &click)?;
     let id = admission.request.id;
+    if !admission.request.warnings.is_empty() {
+        let warnings = &admission.request.warnings;
+        tracing::info!(call.id = %id, door = click.door, ?warnings, "accepted and ignored");
+    }
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
             tracing::debug!(call.id = %call, "accepted");
@@ -169,7 +170,17 @@ async fn placed_before(shared: &Shared, caller: &Caller, click: &Click) -> Resul
     }
 }
 
-/// What a click would be, and whether it may be; nothing is placed. For a dry run, too.
+/// What a click would be, and whether it would be taken now; nothing is placed.
+pub(super) fn rehearse(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+    login_code_guarded(shared, caller, &click.phone)?;
+    let admission = judge(shared, caller, click)?;
+    if !(shared.ports.ari.borrow().is_up() && shared.ports.ami.borrow().is_up()) {
+        return Err(Unavailable::PbxAway.into());
+    }
+    Ok(admission)
+}
+
+/// What a click would be, and whether it may be; nothing is placed.
 pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
     let ports = &shared.ports;
     let devices = ports.devices.borrow().clone();
@@ -182,12 +193,7 @@ pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<A
         public_url: &ports.public_url,
         callback_check: &*ports.callback_check,
     };
-    let admission = admit(click, &context)?;
-    if !admission.request.warnings.is_empty() {
-        let warnings = &admission.request.warnings;
-        tracing::info!(call.id = %admission.request.id, door = click.door, ?warnings, "accepted and ignored");
-    }
-    Ok(admission)
+    Ok(admit(click, &context)?)
 }
 
 /// Ends all calls of a phone; answers with the newest of them. A phone that this tenant does not know
@@ -238,6 +244,12 @@ fn reach_of<'a>(caller: &'a Caller, party: &Party) -> Result<Within<'a>, Refusal
         }
         Party::Extension(_) | Party::Outside(_) => Ok(Within::CallsOf(agent)),
     }
+}
+
+/// Ends a call; none: it is ending already, or over.
+pub(super) async fn end(shared: &Shared, request: &CallRequest) -> Result<Option<CallId>, Unavailable> {
+    let which = Termination::Call { tenant: request.tenant.clone(), call: request.id };
+    answered(shared, shared.ports.engine.terminate(which)).await
 }
 
 /// Ends an agent's calls whose first leg is this party; answers with the newest of them.

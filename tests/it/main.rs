@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod abuse;
 mod audio;
 mod bad_input;
 mod callbacks;
@@ -14,6 +15,7 @@ mod cli;
 mod crash;
 mod getdesk;
 mod metrics;
+mod observer;
 mod operation;
 mod outbox;
 mod outcomes;

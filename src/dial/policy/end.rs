@@ -104,6 +104,11 @@ impl<'a> End<'a> {
         }
     }
 
+    /// Whether this is a number outside of the tenant's own country.
+    pub(super) fn is_abroad(&self, tenant: &Tenant) -> bool {
+        matches!(&self.party, Party::Outside(number) if !number::is_at_home(number, &tenant.region))
+    }
+
     /// A caller id as this end's route wants numbers: with the plus where the number that is dialled has one.
     pub(super) fn dress(&self, identity: Identity) -> Identity {
         let keeps_plus = self.is_outside() && self.endpoint.contains('+');
@@ -147,14 +152,14 @@ impl<'a> End<'a> {
     }
 
     /// The headers that make a phone answer by itself, where it may.
-    pub(super) fn auto_answer(&self, field: &str, notes: &mut Notes) -> Vec<(String, String)> {
+    pub(super) fn auto_answer(&self, notes: &mut Notes) -> Vec<(String, String)> {
         let why = match self.reach {
             Reach::Agent(agent) if agent.auto_answer => return auto_answer_headers(agent),
             Reach::Agent(_) => "this phone may not answer by itself",
             Reach::Service(_) => "a service answers by itself",
             Reach::Outside => "an outside number never answers by itself",
         };
-        notes.warnings.push(format!("{field} is ignored: {why}"));
+        notes.warnings.push(format!("auto answer of the {} is ignored: {why}", self.field));
         Vec::new()
     }
 }

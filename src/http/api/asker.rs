@@ -4,8 +4,6 @@
 //! token belongs to one tenant, and to it another tenant does not exist. Whoever is at the admin socket may
 //! do everything, of all tenants or of the one that `?tenant=` names.
 
-#![expect(dead_code, reason = "its users come next")]
-
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -129,6 +127,7 @@ pub(in crate::http) enum Dial {}
 #[derive(Debug)]
 pub(in crate::http) enum Terminate {}
 /// To change the directory.
+#[expect(dead_code, reason = "its users come next")]
 #[derive(Debug)]
 pub(in crate::http) enum Admin {}
 

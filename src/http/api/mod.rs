@@ -5,29 +5,35 @@
 
 mod asker;
 mod calls;
+mod devices;
 mod directory;
 pub(super) mod health;
 mod input;
 mod list;
+mod me;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
 
-use asker::{Asker, May, Read};
-use input::Id;
+use asker::{Asker, Dial, May, Read, Terminate};
+use input::{Id, JsonBody, Query};
+use list::{List, Page};
 
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
 /// What everybody with a token may ask.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/calls/{id}", get(calls::show))
-        .route("/v1/calls/{id}/events", get(calls::events))
-        .route("/v1/calls/{id}/recording", get(calls::recording))
-        .method_not_allowed_fallback(not_this_method)
+    let (router, _) = described().split_for_parts();
+    router.method_not_allowed_fallback(not_this_method)
+}
+
+/// All resources, each with its description.
+fn described() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().merge(calls::routes()).merge(devices::routes()).merge(me::routes())
 }
 
 /// The same, and what is for the admin socket alone.
