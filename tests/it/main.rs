@@ -14,6 +14,8 @@ mod caller_id;
 mod cli;
 mod crash;
 mod getdesk;
+mod identical;
+mod make_call;
 mod metrics;
 mod observer;
 mod operation;
