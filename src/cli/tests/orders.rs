@@ -71,8 +71,11 @@ async fn a_new_call_is_its_id_and_one_that_was_there_is_said_to_be() {
     ])
     .await;
     let order = ["call", "101", "+12125550101", "--idempotency-key", "k1"];
-    assert_eq!(rig.run(&order).await.output, format!("{CALL}\n"));
-    assert_eq!(rig.run(&order).await.output, format!("{CALL}\nThis call was placed before.\n"));
+    let new = rig.run(&order).await;
+    assert_eq!((new.output, new.complaint.as_str()), (format!("{CALL}\n"), "warning: foo: unknown, ignored"));
+    let before = rig.run(&order).await;
+    assert_eq!((before.output, before.exit), (format!("{CALL}\n"), Exit::Done));
+    assert_eq!(before.complaint, "this call was placed before\nwarning: foo: unknown, ignored");
     assert_eq!(rig.asked()[0].headers["idempotency-key"], "k1");
 }
 
