@@ -4,13 +4,12 @@
 //! token's own agent's, and the caller id of a link counts for that call alone.
 
 mod entry;
-mod notify;
+pub(super) mod notify;
 mod uri;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::notify::notify;
 use super::client::Ask;
 use super::look::{Cell, Column, printable};
 use super::session::{Ended, Remote, Screen, Session};
@@ -46,17 +45,24 @@ const CALLER_IDS: [Column; 3] =
 
 /// `dialbridge open`
 pub(super) async fn run(open: Open, screen: Screen) -> Ended {
-    match open {
-        Open { install: true, .. } => entry::install(),
-        Open { uninstall: true, .. } => entry::uninstall(),
-        Open { link, .. } => {
-            let ended = link.run_by(Usual::File, screen, call).await;
-            if let Err(outcome) = &ended {
-                notify("The call was not placed", &outcome.complaint);
-            }
-            ended
-        }
+    let link = match open {
+        Open { install: true, .. } => return entry::install(),
+        Open { uninstall: true, .. } => return entry::uninstall(),
+        Open { link, .. } => link,
+    };
+    let (notify, mut said) = (screen.notify, Said::default());
+    let ended = link
+        .run_by(Usual::File, screen, async |session, link| {
+            let (ended, words) = call(session, link).await?;
+            said = words;
+            Ok(ended)
+        })
+        .await;
+    match &ended {
+        Ok(_) => notify(&said.calling, &said.shown),
+        Err(outcome) => notify("The call was not placed", &outcome.complaint),
     }
+    ended
 }
 
 /// `dialbridge caller-ids`
@@ -64,7 +70,16 @@ pub(super) async fn caller_ids(session: &mut Session, CallerIds {}: CallerIds) -
     session.list(Ask::get("/v1/caller-ids"), &CALLER_IDS).await
 }
 
-async fn call(session: &mut Session, Link { uri }: Link) -> Ended {
+/// What is said of a call.
+#[derive(Default)]
+struct Said {
+    /// `Calling …`
+    calling: String,
+    /// `as …`, or nothing.
+    shown: String,
+}
+
+async fn call(session: &mut Session, Link { uri }: Link) -> Result<(Outcome, Said), Outcome> {
     let link = uri::parse(&uri.unwrap_or_default()).map_err(|why| Outcome::failed(Exit::Usage, why.to_string()))?;
     let me: Value = session.client.ask(Ask::get("/v1/me")).await?.json()?;
     let agent = me["agent"]["extension"].as_str();
@@ -76,10 +91,9 @@ async fn call(session: &mut Session, Link { uri }: Link) -> Ended {
     let answer = session.client.ask(Ask::post("/v1/calls").json(&order)).await?;
     let placed: Value = answer.json()?;
     let calling = format!("Calling {}", written(placed["target"].as_str().unwrap_or_default()));
-    let shown = shown(session, &placed).await;
-    notify(&calling, &shown);
-    let said = if shown.is_empty() { format!("{calling}\n") } else { format!("{calling} {shown}\n") };
-    Ok(Outcome::done(session.programs(&answer).unwrap_or(said)))
+    let said = Said { calling, shown: shown(session, &placed).await };
+    let words = || format!("{} {}", said.calling, said.shown).trim_end().to_owned() + "\n";
+    Ok((Outcome::done(session.programs(&answer).unwrap_or_else(words)), said))
 }
 
 /// As whom the target sees the call, where that is a number of the company.

@@ -12,6 +12,7 @@ mod callbacks;
 mod caller_id;
 mod crash;
 mod getdesk;
+mod links;
 mod metrics;
 mod operation;
 mod outbox;

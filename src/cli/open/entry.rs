@@ -137,7 +137,18 @@ mod tests {
 
     #[test]
     fn the_entry_is_what_desktops_expect() {
-        insta::assert_snapshot!(entry("/usr/bin/dialbridge"), @"");
+        let lines = [
+            "[Desktop Entry]",
+            "Type=Application",
+            "Name=dialbridge",
+            "Comment=Call the number that a link names",
+            "Exec=/usr/bin/dialbridge open -- %u",
+            "Icon=call-start",
+            "Terminal=false",
+            "NoDisplay=true",
+            "MimeType=x-scheme-handler/votel;x-scheme-handler/tel;x-scheme-handler/callto;",
+        ];
+        assert_eq!(entry("/usr/bin/dialbridge").lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]
