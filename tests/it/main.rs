@@ -8,6 +8,7 @@ mod lab;
 
 mod audio;
 mod bad_input;
+mod browser;
 mod callbacks;
 mod caller_id;
 mod crash;
