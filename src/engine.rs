@@ -12,8 +12,8 @@ pub mod turn;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::{CallId, WrapUp};
-use crate::dial::policy::Admission;
-pub use crate::switchboard::{Receipt, Termination, Wrapped};
+use crate::dial::policy::{Admission, Cap};
+pub use crate::switchboard::{Receipt, Termination, Usage, Wrapped};
 
 /// Why the engine took no order, as a sentence for the client. Nothing was stored and nothing rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,8 @@ pub enum DoorOrder {
     Submit(Box<Admission>, oneshot::Sender<Result<Receipt, Unavailable>>),
     /// End calls; answers with the newest that was ended.
     Terminate(Termination, oneshot::Sender<Result<Option<CallId>, Unavailable>>),
+    /// How much of a tenant's caps is used up; changes nothing.
+    Usage((String, Vec<Cap>), oneshot::Sender<Result<Vec<Usage>, Unavailable>>),
     /// Take in what the agent noted after a call of this tenant.
     WrapUp((String, CallId, WrapUp), oneshot::Sender<Result<Wrapped, Unavailable>>),
 }
@@ -66,6 +68,13 @@ impl Engine {
     pub async fn terminate(&self, which: Termination) -> Result<Option<CallId>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.put(DoorOrder::Terminate(which, reply))?;
+        answer.await.unwrap_or(Err(Unavailable::Stopping))
+    }
+
+    /// How much of the caps of a click is used up now; nothing is placed.
+    pub async fn usage(&self, admission: &Admission) -> Result<Vec<Usage>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.put(DoorOrder::Usage((admission.request.tenant.clone(), admission.caps.clone()), reply))?;
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
 

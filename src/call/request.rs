@@ -148,6 +148,9 @@ pub struct CallRequest {
     /// What makes the same order again known as such, for a day.
     #[serde(default)]
     pub idempotency: Option<Idempotency>,
+    /// Whether either end is outside of the tenant's own country.
+    #[serde(default)]
+    pub abroad: bool,
     /// Language of prompts on both channels.
     pub language: Option<String>,
     /// The client's own `var_*` parameters (names without the prefix).

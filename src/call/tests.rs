@@ -28,6 +28,7 @@ pub(crate) fn request(id: u128, accepted_at: Timestamp) -> CallRequest {
         record: false,
         queue: None,
         idempotency: None,
+        abroad: false,
         language: None,
         vars: std::collections::BTreeMap::new(),
         report: ReportPlan {

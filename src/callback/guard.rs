@@ -109,7 +109,7 @@ impl Guard {
         Ok(Self { networks: networks.to_vec(), ports })
     }
 
-    /// Judges a URL as it is accepted. A host name passes here: its addresses are judged at connect.
+    /// Judges a URL as it is accepted. A host name passes here, `localhost` aside: its addresses are judged at connect.
     pub fn check_url(&self, url: &str) -> Result<(), Blocked> {
         let url = Url::parse(url).map_err(|error| Blocked::NotAUrl(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -124,6 +124,11 @@ impl Guard {
         match host {
             Host::Ipv4(ip) => self.check_addr(SocketAddr::from((ip, port))),
             Host::Ipv6(ip) => self.check_addr(SocketAddr::from((ip, port))),
+            Host::Domain(name) if is_localhost(name) => {
+                let local = |ip: IpAddr| self.check_addr(SocketAddr::from((ip, port)));
+                local(Ipv4Addr::LOCALHOST.into())
+                    .or_else(|blocked| local(Ipv6Addr::LOCALHOST.into()).map_err(|_| blocked))
+            }
             Host::Domain(name) => self.check_name(name, port),
         }
     }
@@ -154,6 +159,12 @@ impl Guard {
             if self.ports.is_empty() { is_open(port) } else { self.ports.iter().any(|range| range.contains(&port)) };
         port && self.networks.iter().any(|network| network.contains(&ip))
     }
+}
+
+/// A name that every resolver must take for this host (RFC 6761); `url` has made it lower-case.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_open(port: u16) -> bool {

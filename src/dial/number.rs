@@ -163,6 +163,13 @@ fn is_service_code(input: &str) -> bool {
     code.starts_with(['*', '#']) && code.bytes().all(|byte| byte.is_ascii_digit() || b"*# -".contains(&byte))
 }
 
+/// A number for people: `+12125550101` is `+1 212 555 0101`.
+pub fn spaced(e164: &str) -> String {
+    let international =
+        |number: phonenumber::PhoneNumber| number.format().mode(phonenumber::Mode::International).to_string();
+    phonenumber::parse(None, e164).map_or_else(|_| e164.to_owned(), |number| international(number).replace('-', " "))
+}
+
 /// A number for logs: who reads them sees where it is and can tell two apart, but cannot call it.
 /// `+972501234567` is `+9725****567`; four digits or fewer are an extension and stay.
 pub fn mask(number: &str) -> String {

@@ -29,7 +29,7 @@ use end::{End, Origin, Reach};
 use given::Given;
 use shown::Shown;
 
-pub use cap::{Exceeded, Limit};
+pub use cap::{Cap, Exceeded, Hours, Limit, subjects};
 pub use end::{party, resolve_phone};
 
 /// What a door understood of a click; numbers still as they were typed.
@@ -167,8 +167,8 @@ pub struct Admission {
     pub request: CallRequest,
     /// Within this time the same click again gives the same call.
     pub duplicate_window: Duration,
-    /// How many calls this agent may have at once.
-    pub agent_active_limit: u32,
+    /// What it counts against, and how much of it there may be.
+    pub caps: Vec<Cap>,
     /// What the audit must know: overrides used.
     pub audit: Vec<String>,
 }
@@ -208,6 +208,7 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         record: click.record,
         queue: queue_plan(click.queue, ctx.tenant)?,
         idempotency: click.idempotency.clone(),
+        abroad: [&origin.end, &target].into_iter().any(|end| end.is_abroad(ctx.tenant)),
         vars: click.vars.clone(),
         report: report_plan(click, ctx, (&given, shown.company)),
         language: Some(given.language),
@@ -215,9 +216,9 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
     };
     fits(&request)?;
     Ok(Admission {
+        caps: cap::caps(&request, ctx),
         request,
         duplicate_window: Duration::from_secs(u64::from(ctx.tenant.duplicate_window)),
-        agent_active_limit: ctx.tenant.limits.agent_active,
         audit: notes.audit,
     })
 }

@@ -26,6 +26,7 @@ impl fmt::Display for Flaw {
 pub(super) fn flaws(tenant: &Tenant) -> Vec<Flaw> {
     let mut check = Check { tenant, flaws: Vec::new() };
     check.settings();
+    check.limits();
     check.caller_ids();
     check.callbacks();
     check.dial_plans();
@@ -81,7 +82,6 @@ impl Check<'_> {
         self.require(zone.is_ok(), "time_zone", "is not a time zone such as America/New_York");
         self.require(is_language(&tenant.language), "language", "is not a language such as en or en_US");
         self.require(tenant.duplicate_window <= 60, "duplicate_window", "is not 0 to 60 seconds");
-        self.require((1..=1000).contains(&tenant.limits.agent_active), "limits.agent_active", "is not 1 to 1000");
         for (i, prefix) in tenant.allowed_destinations.iter().enumerate() {
             let path = format!("allowed_destinations[{i}]");
             self.require(is_plus_and_digits(prefix, 1), path, "is not a plus and digits, as +1");
@@ -96,6 +96,22 @@ impl Check<'_> {
                 "is not an origin such as https://crm.example",
             );
         }
+    }
+
+    fn limits(&mut self) {
+        let Tenant { limits, office_hours, .. } = self.tenant;
+        self.require((1..=1000).contains(&limits.agent_active), "limits.agent_active", "is not 1 to 1000");
+        self.require((1..=10_000).contains(&limits.tenant_active), "limits.tenant_active", "is not 1 to 10000");
+        self.require((1..=1000).contains(&limits.tenant_per_second), "limits.tenant_per_second", "is not 1 to 1000");
+        for (path, most) in [
+            ("limits.agent_per_minute", limits.agent_per_minute),
+            ("limits.destination_per_ten_minutes", limits.destination_per_ten_minutes),
+        ] {
+            self.require(most > 0, path, "is 0: nobody could call");
+        }
+        let Some(hours) = office_hours else { return };
+        self.require(hours.from != hours.until, "office_hours.until", "is the same as from");
+        self.require(!hours.weekdays.is_empty(), "office_hours.weekdays", "is empty");
     }
 
     fn caller_ids(&mut self) {

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 
 use crate::directory::check::{self, Flaw};
 use crate::directory::secret::{Sealed, TokenHash};
-use crate::directory::{Directory, Tenant};
+use crate::directory::{Directory, Limits, Tenant};
 
 /// A commented file to start from.
 pub const SAMPLE: &str = include_str!("sample.toml");
@@ -71,6 +71,7 @@ pub fn parse_with(text: &str, read: impl Fn(&str) -> io::Result<String>) -> Resu
         let tenant = parse_tenant(tenant, &read, &mut file.warnings)?;
         file.tenants.push(tenant);
     }
+    file.warnings.extend(file.tenants.iter().filter_map(hasty));
     let mut flaws: Vec<Flaw> = file.tenants.iter().flat_map(check::flaws).collect();
     flaws.extend(check::shared_tokens(file.tenants.iter()));
     flaws.extend(twice(&file.tenants));
@@ -151,6 +152,12 @@ fn settle(
         Keeping::Hash => member.insert("secret_hash".to_owned(), Value::String(TokenHash::of(&secret).into())),
     };
     Ok(warning)
+}
+
+fn hasty(tenant: &Tenant) -> Option<String> {
+    let (id, wise) = (&tenant.id, Limits::WISE_PER_SECOND);
+    let is_hasty = tenant.limits.tenant_per_second > wise;
+    is_hasty.then(|| format!("{id}: limits.tenant_per_second is above {wise}, which no people need"))
 }
 
 fn twice(tenants: &[Tenant]) -> impl Iterator<Item = Flaw> {

@@ -6,6 +6,7 @@ use crate::dial::endpoint::Endpoint;
 use crate::dial::route::{DialPlan, Route};
 use crate::directory::agent::Agent;
 use crate::directory::credential::Credential;
+use crate::directory::hours::OfficeHours;
 use crate::directory::limits::Limits;
 use crate::directory::secret::Sealed;
 
@@ -31,6 +32,8 @@ pub struct Tenant {
     pub do_not_call: Vec<String>,
     /// Origins (`https://crm.example`) whose pages may place calls.
     pub crm_origins: Vec<String>,
+    /// Ask the agent first about links that come from no page at all: typed, a bookmark, a spreadsheet.
+    pub confirm_typed_links: bool,
     /// Where the record of each call goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cdr_url: Option<String>,
@@ -44,6 +47,9 @@ pub struct Tenant {
     pub dial_plan: Option<u32>,
     /// How much it may do.
     pub limits: Limits,
+    /// When it works; absent: always. Outside of these hours most limits are a quarter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office_hours: Option<OfficeHours>,
     /// A static header of callbacks, for receivers that cannot check signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_header: Option<CallbackHeader>,
@@ -174,11 +180,13 @@ impl Default for Tenant {
             allowed_destinations: Vec::new(),
             do_not_call: Vec::new(),
             crm_origins: Vec::new(),
+            confirm_typed_links: false,
             cdr_url: None,
             duplicate_window: 5,
             sip_trunk: None,
             dial_plan: None,
             limits: Limits::default(),
+            office_hours: None,
             callback_header: None,
             callback_secrets: Vec::new(),
             caller_ids: Vec::new(),

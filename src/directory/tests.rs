@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::file::{FileError, SAMPLE, export, parse, parse_with};
 use super::*;
+use crate::dial::policy::Limit;
 
 const DEMO: &str = include_str!("../../tests/lab/demo.toml");
 
@@ -34,10 +35,49 @@ fn the_demo_world_is_a_valid_directory() {
 }
 
 #[test]
-fn a_limit_that_nothing_enforces_is_refused() {
-    for limit in ["agent_per_minute", "destination_per_ten_minutes", "tenant_per_second", "tenant_active"] {
-        let refused = parse(&small(&format!("limits.{limit} = 1"))).unwrap_err();
-        assert!(matches!(&refused, FileError::Shape { path, .. } if path.starts_with("t: limits")), "{refused}");
+fn every_limit_on_calls_has_its_name_in_the_file() {
+    for limit in Limit::ALL.map(Limit::as_str) {
+        let file = parse(&small(&format!("limits.{limit} = 7"))).unwrap();
+        assert_ne!(file.tenants[0].limits, Limits::default(), "{limit}");
+    }
+    let refused = parse(&small("limits.agent_per_hour = 1")).unwrap_err();
+    assert!(matches!(&refused, FileError::Shape { path, .. } if path.starts_with("t: limits")), "{refused}");
+}
+
+#[test]
+fn more_calls_a_second_than_people_click_are_warned_of() {
+    let warnings = |most| parse(&small(&format!("limits.tenant_per_second = {most}"))).unwrap().warnings;
+    assert_eq!(warnings(20), Vec::<String>::new());
+    assert_eq!(warnings(21), ["t: limits.tenant_per_second is above 20, which no people need"]);
+}
+
+#[test]
+fn office_hours_are_part_of_the_file() {
+    let hours = "[tenant.office_hours]\nfrom = \"08:30\"\nuntil = \"18:00\"\n";
+    let plain = apply(&Directory::default(), &parse(&small("")).unwrap().tenants).unwrap();
+    assert_eq!(lines(&plain, &small(hours)), ["t: office_hours added"]);
+    let set = apply(&plain, &parse(&small(hours)).unwrap().tenants).unwrap();
+    assert_eq!(lines(&set, &export(&set).unwrap()), Vec::<String>::new());
+    let longer = format!("{}weekdays = [\"sun\", \"mon\"]\n", hours.replace("18:00", "02:00"));
+    assert_eq!(
+        lines(&set, &small(&longer)),
+        [
+            "t: office_hours.until 18:00 → 02:00",
+            "t: office_hours.weekdays − tue",
+            "t: office_hours.weekdays − wed",
+            "t: office_hours.weekdays − thu",
+            "t: office_hours.weekdays − fri",
+            "t: office_hours.weekdays + sun",
+        ]
+    );
+    for (wrong, message) in [
+        (hours.replace("08:30", "8:30"), "t: office_hours.from: is not a time such as 08:30"),
+        (hours.replace("18:00", "08:30"), "t: office_hours.until: is the same as from"),
+        (format!("{hours}weekdays = []"), "t: office_hours.weekdays: is empty"),
+        (format!("{hours}weekdays = [\"monday\"]"), "t: office_hours.weekdays[0]: unknown variant"),
+    ] {
+        let refused = parse(&small(&wrong)).unwrap_err().to_string();
+        assert!(refused.starts_with(message), "{refused}");
     }
 }
 
@@ -55,7 +95,7 @@ fn the_sample_can_be_applied_as_it_is() {
 #[test]
 fn secrets_in_clear_are_warned_of_and_not_repeated() {
     let file = parse(DEMO).unwrap();
-    assert_eq!(file.warnings.len(), 5);
+    assert_eq!(file.warnings.len(), 6, "five secrets, and a hasty tenant");
     assert!(file.warnings[0].starts_with("demo: tokens[0].secret stands in the file in clear"));
     assert!(!format!("{file:?}").contains("whsec_"));
 }
@@ -110,7 +150,7 @@ fn what_was_exported_changes_nothing_when_applied() {
     let text = export(&directory).unwrap();
     assert!(!text.contains("whsec_") && !text.contains("sha256:") && !text.contains("$argon2"), "{text}");
     let file = parse(&text).unwrap();
-    assert_eq!(file.warnings, Vec::<String>::new());
+    assert_eq!(file.warnings.len(), 1, "the demo's pace, no secret: {:?}", file.warnings);
     assert_eq!(diff(&directory, &file.tenants), []);
     assert_eq!(apply(&directory, &file.tenants).unwrap(), directory);
 }
@@ -210,6 +250,9 @@ fn every_flaw_is_named_by_its_field() {
         ("", "language = \"english\"", "t: language: is not a language"),
         ("", "duplicate_window = 61", "t: duplicate_window: is not 0 to 60"),
         ("", "limits.agent_active = 0", "t: limits.agent_active: is not 1 to"),
+        ("", "limits.tenant_active = 0", "t: limits.tenant_active: is not 1 to"),
+        ("", "limits.tenant_per_second = 1001", "t: limits.tenant_per_second: is not 1 to"),
+        ("", "limits.agent_per_minute = 0", "t: limits.agent_per_minute: is 0"),
         ("", "do_not_call = [\"2125550100\"]", "t: do_not_call[0]: is not a number with its plus"),
         ("", "allowed_destinations = [\"1\"]", "t: allowed_destinations[0]: is not a plus"),
         ("", "caller_id = \"+12125550100\"", "t: caller_id: is not one of caller_ids"),

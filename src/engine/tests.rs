@@ -13,7 +13,7 @@ use super::{Engine, Receipt, Termination, Unavailable, Wrapped};
 use crate::call::tests::request;
 use crate::call::{CallId, Command, EndReason, Leg, LineEvent, WrapUp};
 use crate::clock::Clock;
-use crate::dial::policy::Admission;
+use crate::dial::policy::{Admission, Cap, Exceeded, Hours, Limit};
 use crate::link::{Action, Notice};
 use crate::store::{
     Attempt, AuditLine, Batch, CallEvent, CallbackFilter, Due, Entry, EventFilter, Expired, Marked, OutboxRow,
@@ -80,6 +80,10 @@ impl Store for Memory {
 
     async fn calls_since(&self, _since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         self.active_calls().await
+    }
+
+    async fn calls_abroad_since(&self, _since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn call(&self, _tenant: &str, _id: CallId) -> Result<Option<Snapshot>, StoreError> {
@@ -202,7 +206,7 @@ impl Rig {
 
     fn admission(&self, id: u128) -> Admission {
         let request = request(id, self.clock.now());
-        Admission { request, duplicate_window: Duration::from_secs(5), agent_active_limit: 9, audit: vec![] }
+        Admission { request, duplicate_window: Duration::from_secs(5), caps: vec![], audit: vec![] }
     }
 
     async fn line(&self, leg: Leg, event: LineEvent) {
@@ -395,4 +399,30 @@ async fn a_restart_remembers_calls_and_clicks() {
     assert_eq!(board.len(), 1);
     let again = board.submit(rig.clock.now(), rig.admission(2), &mut crate::switchboard::Step::default());
     assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_counts_on_where_the_last_process_stopped() {
+    let rig = Rig::start();
+    let (limit, hours) = (Limit::DestinationPerTenMinutes, Hours::Office);
+    let capped = |id| {
+        let mut admission = rig.admission(id);
+        admission.request.credential = format!("another {id}");
+        let subject = admission.request.b.party.digits();
+        admission.caps = vec![Cap { limit, subject: format!("+{subject}"), most: 2, hours }];
+        admission
+    };
+    let accepted = rig.clock.now();
+    for id in [1, 2] {
+        rig.engine.submit(capped(id)).await.expect("accepted");
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+    let store: Arc<dyn Store> = rig.store.clone();
+    let mut board = super::recover::switchboard(&store, rig.clock, |_| Duration::ZERO).await.expect("recovered");
+    let refused = board.submit(rig.clock.now(), capped(3), &mut crate::switchboard::Step::default());
+    let retry_after = (accepted + Duration::from_mins(10)).since(rig.clock.now());
+    assert_eq!(refused, Receipt::TooMany(Exceeded { limit, most: 2, hours, retry_after }));
+    tokio::time::sleep(retry_after).await;
+    let accepted = board.submit(rig.clock.now(), capped(3), &mut crate::switchboard::Step::default());
+    assert_eq!(accepted, Receipt::Accepted(CallId::from_bits(3)));
 }

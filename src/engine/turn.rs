@@ -224,6 +224,10 @@ impl Loop {
                 let newest = self.board.terminate(now, &which, &mut self.next);
                 self.replies.terminated(reply, newest);
             }
+            DoorOrder::Usage((tenant, caps), reply) => {
+                // Whoever has gone away needs no answer.
+                let _ = reply.send(Ok(self.board.usage(now, &tenant, caps)));
+            }
             DoorOrder::WrapUp((tenant, call, noted), reply) => {
                 let wrapped = self.board.wrap_up(now, (&tenant, call), noted, &mut self.next);
                 self.replies.wrapped(reply, wrapped);

@@ -74,10 +74,16 @@ impl Gate {
             }
             return Err(Denied::Wrong);
         };
-        let rate = Rate::per_minute(tenant.limits.token_burst, tenant.limits.token_per_minute);
         let caller = Caller { tenant, credential };
-        self.requests.take(caller.key(), rate, now).map_err(Denied::TooMany)?;
+        self.count(ports, &caller).map_err(Denied::TooMany)?;
         Ok(caller)
+    }
+
+    /// Counts a request of a caller who has signed in, against the rate that a token has.
+    pub(super) fn count(&self, ports: &Ports, caller: &Caller) -> Result<(), TooMany> {
+        let limits = &caller.tenant.limits;
+        let rate = Rate::per_minute(limits.token_burst, limits.token_per_minute);
+        self.requests.take(caller.key(), rate, ports.clock.now())
     }
 
     fn wrong_token(&self, address: IpAddr, now: Timestamp) {

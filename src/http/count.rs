@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
 
+use crate::dial::policy::Limit;
+
 /// The parts of the HTTP side that are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
@@ -11,6 +13,8 @@ pub enum Counted {
     Voicenter,
     /// The Getdesk door.
     Getdesk,
+    /// The 8x8 door.
+    EightByEight,
     /// Signing in and out.
     Login,
     /// The native API.
@@ -21,9 +25,10 @@ pub enum Counted {
     Other,
 }
 
-const DOORS: [(&str, Counted); 6] = [
+const DOORS: [(&str, Counted); 7] = [
     ("voicenter", Counted::Voicenter),
     ("getdesk", Counted::Getdesk),
+    ("8x8", Counted::EightByEight),
     ("login", Counted::Login),
     ("api", Counted::Api),
     ("health", Counted::Health),
@@ -44,8 +49,6 @@ pub(super) enum Refused {
     Offline,
     /// The extension is blocked.
     Blocked,
-    /// The agent has as many calls as allowed.
-    AgentActive,
     /// The idempotency key of another request.
     KeyReused,
     /// Too many requests.
@@ -54,14 +57,15 @@ pub(super) enum Refused {
     Unavailable,
 }
 
-const KINDS: [&str; 9] =
-    ["invalid", "forbidden", "unknown", "offline", "blocked", "agent_active", "key_reused", "too_many", "unavailable"];
+const KINDS: [&str; 8] =
+    ["invalid", "forbidden", "unknown", "offline", "blocked", "key_reused", "too_many", "unavailable"];
 
 /// Answers and refusals, counted.
 #[derive(Debug, Default)]
 pub struct HttpCounters {
     answers: [[AtomicU64; CLASSES.len()]; DOORS.len()],
     refusals: [AtomicU64; KINDS.len()],
+    limited: [AtomicU64; Limit::ALL.len()],
 }
 
 impl HttpCounters {
@@ -86,9 +90,15 @@ impl HttpCounters {
         self.refusals[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Kind of refusal and number of clicks, for all of them.
+    /// Counts one click that a limit on calls refused.
+    pub(super) fn limit(&self, limit: Limit) {
+        self.limited[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Kind of refusal, or name of the limit, and number of clicks, for all of them.
     pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        KINDS.into_iter().zip(&self.refusals).map(|(kind, count)| (kind, count.load(Ordering::Relaxed)))
+        let limits = Limit::ALL.map(Limit::as_str).into_iter().zip(&self.limited);
+        KINDS.into_iter().zip(&self.refusals).chain(limits).map(|(kind, count)| (kind, count.load(Ordering::Relaxed)))
     }
 }
 

@@ -59,6 +59,7 @@ use crate::device::Devices;
 use crate::directory::Directory;
 use crate::engine::Engine;
 use crate::http::auth::Gate;
+use crate::http::door::eightbyeight::Questions;
 use crate::http::login::SignIns;
 use crate::link::LinkState;
 use crate::store::Store;
@@ -141,6 +142,7 @@ struct Shared {
     ports: Ports,
     gate: Gate,
     sign_ins: SignIns,
+    questions: Questions,
     /// Held by whoever changes the directory: changes come one after the other.
     editing: tokio::sync::Mutex<()>,
 }
@@ -151,8 +153,13 @@ pub struct Doors(Arc<Shared>);
 impl Doors {
     /// Opens nothing yet: only joins the doors to what they use.
     pub fn new(ports: Ports) -> Self {
-        let editing = tokio::sync::Mutex::default();
-        Self(Arc::new(Shared { ports, gate: Gate::default(), sign_ins: SignIns::default(), editing }))
+        Self(Arc::new(Shared {
+            ports,
+            gate: Gate::default(),
+            sign_ins: SignIns::default(),
+            questions: Questions::default(),
+            editing: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// For `http.listen`.
@@ -160,9 +167,11 @@ impl Doors {
         let shared = Arc::clone(&self.0);
         let voicenter = Router::new().route(door::voicenter::PATH, any(door::voicenter::click2call));
         let getdesk = Router::new().route(door::getdesk::PATH, any(door::getdesk::click_to_call));
+        let eightbyeight = Router::new().route(door::eightbyeight::PATH, any(door::eightbyeight::make_call));
         Router::new()
             .merge(self.counted(Counted::Voicenter, voicenter))
             .merge(self.counted(Counted::Getdesk, getdesk))
+            .merge(self.counted(Counted::EightByEight, eightbyeight))
             .merge(self.counted(Counted::Api, api::routes()))
             .merge(self.counted(Counted::Login, login()))
             .merge(self.counted(Counted::Health, health()))
@@ -223,11 +232,16 @@ async fn cautious(mut response: Response) -> Response {
 }
 
 /// Paths that match nothing exactly. ASP.NET does not mind the case of a path, so clients of the
-/// Voicenter API do not either.
+/// Voicenter API do not either; links to the 8x8 door are typed by people.
 async fn elsewhere(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     if request.uri().path().eq_ignore_ascii_case(door::voicenter::PATH) {
         let mut response = door::voicenter::click2call(State(shared), request).await;
         response.extensions_mut().insert(Counted::Voicenter);
+        return response;
+    }
+    if request.uri().path().eq_ignore_ascii_case(door::eightbyeight::PATH) {
+        let mut response = door::eightbyeight::make_call(State(shared), request).await;
+        response.extensions_mut().insert(Counted::EightByEight);
         return response;
     }
     if request.uri().path().starts_with("/v1/") {

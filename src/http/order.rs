@@ -61,10 +61,9 @@ impl Declined {
             Self::Refused(Refusal::Offline(_)) => Refused::Offline,
             Self::Refused(Refusal::Blocked(_)) => Refused::Blocked,
             Self::TooMany(_) => Refused::TooMany,
-            Self::Limited { limit: Limit::AgentActive, .. } => Refused::AgentActive,
             Self::KeyReused => Refused::KeyReused,
             Self::Unavailable(_) => Refused::Unavailable,
-            Self::NoActiveCall => return None,
+            Self::Limited { .. } | Self::NoActiveCall => return None,
         })
     }
 }
@@ -91,7 +90,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let overridden = override_asked_for(&click);
     let placed = taken(shared, caller, click).await;
     let Err(declined) = &placed else { return placed };
-    if let Some(kind) = declined.kind() {
+    if let Declined::Limited { limit, .. } = declined {
+        shared.ports.counters.limit(*limit);
+    } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
     if let Some(overridden) = overridden {
@@ -139,6 +140,10 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
         return Err(Unavailable::PbxAway.into());
     }
     let id = admission.request.id;
+    if !admission.request.warnings.is_empty() {
+        let warnings = &admission.request.warnings;
+        tracing::info!(call.id = %id, door = click.door, ?warnings, "accepted and ignored");
+    }
     match answered(shared, ports.engine.submit(admission)).await? {
         Receipt::Accepted(call) => {
             tracing::debug!(call.id = %call, "accepted");
@@ -182,12 +187,7 @@ pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<A
         public_url: &ports.public_url,
         callback_check: &*ports.callback_check,
     };
-    let admission = admit(click, &context)?;
-    if !admission.request.warnings.is_empty() {
-        let warnings = &admission.request.warnings;
-        tracing::info!(call.id = %admission.request.id, door = click.door, ?warnings, "accepted and ignored");
-    }
-    Ok(admission)
+    Ok(admit(click, &context)?)
 }
 
 /// Ends all calls of a phone; answers with the newest of them. A phone that this tenant does not know

@@ -124,6 +124,11 @@ pub(super) fn number(text: &str) -> Markup {
     html! { bdi dir="ltr" { (text) } }
 }
 
+/// What the daemon itself says, which is English: marked as such on a page of another language.
+pub(super) fn remark(text: &str) -> Markup {
+    html! { p lang="en" dir="ltr" { (text) } }
+}
+
 /// What is said to a browser that came over plain HTTP.
 pub(super) fn insecure(language: Language) -> Page {
     let title = language.say("Only over HTTPS", "רק דרך HTTPS");

@@ -25,10 +25,24 @@ const SEEN_EVERY: Duration = Duration::from_mins(1);
 /// How long a request may wait for that.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Somebody who has signed in.
+#[derive(Clone, Debug)]
+pub(super) struct SignedIn {
+    /// What the agent may do.
+    pub(super) caller: Caller,
+    /// Names the session; worth nothing as a cookie.
+    pub(super) session: String,
+}
+
 /// Whose console or API client this is. No other site's page can have sent the request's cookie; still,
 /// whoever changes something checks where the request comes from.
 pub(super) async fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<Option<Caller>, StoreError> {
-    signed_in(shared, headers, SessionToken::Strict).await
+    Ok(signed_in(shared, headers, SessionToken::Strict).await?.map(|signed_in| signed_in.caller))
+}
+
+/// Whose browser this is, as far as its cookie for clicks tells.
+pub(super) async fn of_click(shared: &Shared, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
+    signed_in(shared, headers, SessionToken::Dial).await
 }
 
 /// Opens a session, and gives the two cookies. The one that the browser had so far ends.
@@ -70,7 +84,7 @@ async fn end(shared: &Shared, headers: &HeaderMap) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn signed_in(shared: &Shared, headers: &HeaderMap, token: SessionToken) -> Result<Option<Caller>, StoreError> {
+async fn signed_in(shared: &Shared, headers: &HeaderMap, token: SessionToken) -> Result<Option<SignedIn>, StoreError> {
     let Some(session) = stored(shared, headers, token).await? else { return Ok(None) };
     let (now, config) = (shared.ports.clock.now(), shared.ports.session);
     if now.since(session.seen_at) > config.idle || now.since(session.opened_at) > config.absolute {
@@ -80,7 +94,7 @@ async fn signed_in(shared: &Shared, headers: &HeaderMap, token: SessionToken) ->
     if now.since(session.seen_at) >= SEEN_EVERY {
         seen(shared, &session.strict, now).await;
     }
-    Ok(Some(caller))
+    Ok(Some(SignedIn { caller, session: session.strict }))
 }
 
 async fn stored(shared: &Shared, headers: &HeaderMap, token: SessionToken) -> Result<Option<Session>, StoreError> {

@@ -1,7 +1,12 @@
 //! The doors as clients meet them: whole requests against the routers, with the engine's inbox and the
 //! store in the test's hands.
 
+mod abuse;
+#[path = "../../tests/abuse/mod.rs"]
+mod abuse_table;
 mod api;
+mod clicks;
+mod eightbyeight;
 mod getdesk;
 mod idempotency;
 mod login;

@@ -29,6 +29,7 @@ pub(super) fn order() -> CallRequest {
         record: true,
         queue: None,
         idempotency: None,
+        abroad: false,
         language: None,
         vars: BTreeMap::from([("lead".to_owned(), "7 & \"8\"".to_owned())]),
         report: ReportPlan {

@@ -248,6 +248,9 @@ pub trait Store: Send + Sync + 'static {
     /// Calls accepted at or after a moment, oldest first.
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError>;
 
+    /// Calls abroad accepted at or after a moment, oldest first.
+    async fn calls_abroad_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError>;
+
     /// One call of one tenant.
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError>;
 

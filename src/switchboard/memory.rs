@@ -30,11 +30,31 @@ impl<K: Ord, V> Memory<K, V> {
 
     /// Remembers a value until then.
     pub(super) fn put(&mut self, key: K, value: V, (until, now): (Timestamp, Timestamp)) {
+        self.clear(now);
+        self.entries.insert(key, (value, until));
+    }
+
+    /// What stands under this key, whether its time is over or not, from now on remembered until then at least.
+    pub(super) fn get_or_default(&mut self, key: K, (until, now): (Timestamp, Timestamp)) -> &mut V
+    where
+        V: Default,
+    {
+        self.clear(now);
+        let (value, end) = self.entries.entry(key).or_insert_with(|| (V::default(), until));
+        *end = until.max(*end);
+        value
+    }
+
+    /// All values, those whose time is over as well.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut().map(|(value, _)| value)
+    }
+
+    fn clear(&mut self, now: Timestamp) {
         if self.entries.len() >= self.clear_at {
             self.entries.retain(|_, (_, until)| now < *until);
             self.clear_at = SMALL.max(2 * self.entries.len());
         }
-        self.entries.insert(key, (value, until));
     }
 
     /// Forgets every value that does not fit.

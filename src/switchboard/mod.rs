@@ -10,27 +10,26 @@
 mod census;
 mod clicks;
 mod memory;
+mod meter;
 mod step;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use meter::Usage;
 pub use step::{Milestone, Step};
 
 use clicks::{Clicks, Known};
+use meter::Meter;
 
 use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, LineEvent, Phase, WrapUp};
 use crate::dial::number::Party;
-use crate::dial::policy::{Admission, Exceeded, Limit};
+use crate::dial::policy::{Admission, Cap, Exceeded, Limit, subjects};
 use crate::ledger::{AuditLine, Mark, Snapshot};
 use crate::link::{Census, Notice};
 use crate::timestamp::Timestamp;
-
-/// When it is worth trying again while somebody is in a call.
-const RETRY_ACTIVE: Duration = Duration::from_secs(5);
 
 /// What became of a click that reached the switchboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +92,7 @@ pub struct Switchboard {
     calls: BTreeMap<CallId, Call>,
     deadlines: BTreeSet<(Timestamp, CallId)>,
     clicks: Clicks,
+    meter: Meter,
     boot: Option<String>,
     /// Lines that the last census did not list.
     missing: BTreeSet<(CallId, Leg)>,
@@ -117,6 +117,20 @@ impl Switchboard {
         self.clicks.remember(request, (request.id, until), request.accepted_at);
     }
 
+    /// Counts a call of the last process against its limits, from the moment at which it was accepted.
+    pub fn remember_call(&mut self, request: &CallRequest, accepted: Timestamp, now: Timestamp) {
+        self.meter.count(request, accepted.min(now), now);
+    }
+
+    /// How much of each of a tenant's caps is used up.
+    pub fn usage(&self, now: Timestamp, tenant: &str, caps: Vec<Cap>) -> Vec<Usage> {
+        let usage = |cap: Cap| match cap.limit.window() {
+            Some(window) => self.meter.used(tenant, (cap, window), now),
+            None => Usage::active(self.active(tenant, (cap.limit, &cap.subject)), cap),
+        };
+        caps.into_iter().map(usage).collect()
+    }
+
     /// When the next call wants to be woken.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| *at)
@@ -139,7 +153,7 @@ impl Switchboard {
 
     /// Takes a click in. A new call begins only where the answer is [`Receipt::Accepted`].
     pub fn submit(&mut self, now: Timestamp, admission: Admission, step: &mut Step) -> Receipt {
-        let Admission { request, duplicate_window, agent_active_limit, audit } = admission;
+        let Admission { request, duplicate_window, caps, audit } = admission;
         match self.clicks.known(now, &request) {
             Some(Known::Otherwise) => return Receipt::KeyReused,
             Some(Known::Again(first)) => return Receipt::Duplicate(first),
@@ -149,9 +163,9 @@ impl Switchboard {
             }
             None => {}
         }
-        if self.agent_is_busy(&request, agent_active_limit) {
-            let (limit, retry_after) = (Limit::AgentActive, RETRY_ACTIVE);
-            return Receipt::TooMany(Exceeded { limit, most: agent_active_limit, retry_after });
+        let exceeded = self.usage(now, &request.tenant, caps).into_iter().filter_map(|usage| usage.exceeded());
+        if let Some(exceeded) = exceeded.max_by_key(|exceeded| exceeded.retry_after) {
+            return Receipt::TooMany(exceeded);
         }
         let id = request.id;
         step.audit.extend(audit.into_iter().map(|action| AuditLine {
@@ -162,6 +176,7 @@ impl Switchboard {
         }));
         self.clicks.remember(&request, (id, now + duplicate_window), now);
         self.mark(now, (&request, id), step);
+        self.meter.count(&request, now, now);
         self.put(Call::new(Arc::new(request)));
         step.milestones.push(Milestone::Accepted);
         self.tell(now, id, &Event::Accepted, step);
@@ -236,6 +251,7 @@ impl Switchboard {
     /// told of its end. The same click is a new one.
     pub fn abandon(&mut self, now: Timestamp, id: CallId, step: &mut Step) {
         self.clicks.forget(id);
+        self.meter.forget(id);
         self.tell(now, id, &Event::Line(Leg::A, LineEvent::Gone(Gone::NotSent)), step);
         step.callbacks.retain(|callback| callback.call != Some(id));
     }
@@ -252,11 +268,12 @@ impl Switchboard {
         }));
     }
 
-    fn agent_is_busy(&self, request: &CallRequest, most: u32) -> bool {
-        let agent = &request.a.party;
-        let is_theirs = |call: &&Call| call.request().tenant == request.tenant && call.request().a.party == *agent;
-        let active = || self.calls.values().filter(is_theirs).filter(|call| !call.journal().has_cleared()).count();
-        matches!(agent, Party::Extension(_)) && active() >= usize::try_from(most).unwrap_or(usize::MAX)
+    /// How many calls of a tenant under way count against a limit.
+    fn active(&self, tenant: &str, against: (Limit, &str)) -> u32 {
+        let of_tenant = self.calls.values().filter(|call| call.request().tenant == tenant);
+        let active = of_tenant.filter(|call| !call.journal().has_cleared());
+        let counted = active.filter(|call| subjects(call.request()).any(|subject| subject == against)).count();
+        u32::try_from(counted).unwrap_or(u32::MAX)
     }
 
     fn tell(&mut self, now: Timestamp, id: CallId, event: &Event, step: &mut Step) {

@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod abuse;
 mod audio;
 mod bad_input;
 mod browser;
@@ -15,6 +16,7 @@ mod crash;
 mod getdesk;
 mod links;
 mod metrics;
+mod observer;
 mod operation;
 mod outbox;
 mod outcomes;

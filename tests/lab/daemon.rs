@@ -115,7 +115,7 @@ impl Daemon {
     /// Lines of the log at level ERROR, in any of its forms. A test that ends well has none.
     pub fn errors(&self) -> Vec<String> {
         let is_error = |line: &&str| {
-            line.contains(" ERROR ") || line.starts_with("ERROR ") || line.contains("\"level\":\"ERROR\"")
+            line.split_whitespace().take(2).any(|word| word == "ERROR") || line.contains("\"level\":\"ERROR\"")
         };
         self.log().lines().filter(is_error).map(str::to_owned).collect()
     }

@@ -241,6 +241,7 @@ mod tests {
             record: true,
             queue: None,
             idempotency: None,
+            abroad: false,
             language: Some("en".into()),
             vars: BTreeMap::from([("lead".into(), "7&8, ü".into())]),
             report: ReportPlan {

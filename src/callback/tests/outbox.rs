@@ -172,6 +172,9 @@ impl Store for Outbox {
     async fn call(&self, _: &str, _: CallId) -> Result<Option<Snapshot>, StoreError> {
         Ok(None)
     }
+    async fn calls_abroad_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        unreachable!("not asked by the worker")
+    }
     async fn marked(&self, _: (&str, &str), _: &str, _: Timestamp) -> Result<Option<Marked>, StoreError> {
         unreachable!("not asked by the worker")
     }

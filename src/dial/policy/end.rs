@@ -104,6 +104,11 @@ impl<'a> End<'a> {
         }
     }
 
+    /// Whether this is a number outside of the tenant's own country.
+    pub(super) fn is_abroad(&self, tenant: &Tenant) -> bool {
+        matches!(&self.party, Party::Outside(number) if !number::is_at_home(number, &tenant.region))
+    }
+
     /// A caller id as this end's route wants numbers: with the plus where the number that is dialled has one.
     pub(super) fn dress(&self, identity: Identity) -> Identity {
         let keeps_plus = self.is_outside() && self.endpoint.contains('+');

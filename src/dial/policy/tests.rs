@@ -1,5 +1,6 @@
 //! The rules of admission, each on the demo world.
 
+mod caps;
 mod shown;
 
 use proptest::prelude::*;
@@ -15,6 +16,7 @@ const DEMO: &str = include_str!("../../../tests/lab/demo.toml");
 struct World {
     directory: Directory,
     devices: Devices,
+    now: Timestamp,
 }
 
 fn world() -> World {
@@ -24,7 +26,7 @@ fn world() -> World {
         devices.set(&format!("PJSIP/{extension}"), DeviceState::NotInuse);
     }
     devices.set("PJSIP/102", DeviceState::Unavailable);
-    World { directory, devices }
+    World { directory, devices, now: Timestamp::from_millis(1) }
 }
 
 impl World {
@@ -37,7 +39,7 @@ impl World {
         };
         let ctx = Context {
             id: CallId::from_bits(7),
-            now: Timestamp::from_millis(1),
+            now: self.now,
             tenant: &tenant,
             credential: &credential,
             devices: &self.devices,
@@ -95,7 +97,7 @@ fn an_agent_and_an_outside_number_make_a_complete_request() {
     assert_eq!(request.report.caller_id, "12125550100");
     assert_eq!(request.warnings, Vec::<String>::new());
     assert_eq!(admission.duplicate_window, Duration::from_secs(5));
-    assert_eq!(admission.agent_active_limit, 1000);
+    assert_eq!(admission.caps.iter().find(|cap| cap.limit == Limit::AgentActive).unwrap().most, 1000);
     assert_eq!(admission.audit, Vec::<String>::new());
 }
 

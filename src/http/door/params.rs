@@ -13,6 +13,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::dial::number::mask;
+use crate::dial::policy::Refusal;
+use crate::report::userdata::{self, UserData};
 
 /// Parameters that may be wrapped over several lines.
 const WRAPPED: [&str; 2] = ["ctl_userdata", "exttransactiondata"];
@@ -112,6 +114,17 @@ pub(in crate::http) fn text<'a>(params: &'a Params, name: &str) -> Option<&'a st
 /// A number with the spaces around it: a space in front may be a plus that was not escaped.
 pub(in crate::http) fn number(params: &Params, name: &str) -> Option<String> {
     params.get(name).map(|param| param.value.clone()).filter(|value| !value.trim().is_empty())
+}
+
+/// User data, and what of it was left out, in words for the client.
+pub(in crate::http) fn user_data(
+    params: &Params,
+    name: &'static str,
+) -> Result<(Option<UserData>, Vec<String>), Refusal> {
+    let Some(typed) = text(params, &name.to_ascii_lowercase()) else { return Ok((None, Vec::new())) };
+    let invalid = |error| Refusal::Invalid { field: name, message: format!("{name}: {error}") };
+    let (pairs, warnings) = userdata::parse(typed).map_err(invalid)?;
+    Ok((Some(pairs), warnings))
 }
 
 /// Names of the parameters that a door does not know, fit for a log.

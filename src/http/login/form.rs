@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use url::{Position, Url};
 
 use super::{PATH, Refused};
 use crate::http::auth::Caller;
+use crate::http::door::eightbyeight;
 use crate::http::page::{self, Language, Page};
 
 /// The sign-in form.
@@ -97,10 +99,26 @@ pub(super) fn signed_in(caller: &Caller, next: Option<&str>) -> Page {
     Page::new(StatusCode::OK, language, say("You are signed in", "התחברת"), body)
 }
 
-/// A path of this site to go on to; none where it leads elsewhere.
+/// A path of this site to go on to, as a browser would read it; none where it leads elsewhere. At the
+/// door that a link opens, a person is asked first: whoever made the link has not signed in.
 pub(super) fn local(next: &str) -> Option<String> {
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    (is_plain && next.starts_with('/') && !next.starts_with("//")).then(|| next.to_owned())
+    let here = Url::parse("https://here.invalid/").ok()?;
+    let url = here.join(next).ok().filter(|url| url.origin() == here.origin())?;
+    if !next.starts_with('/') || url.path().starts_with("//") {
+        return None;
+    }
+    if !url.path().eq_ignore_ascii_case(eightbyeight::PATH) {
+        return Some(url[Position::BeforePath..Position::AfterQuery].to_owned());
+    }
+    let pairs = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_confirm(pair));
+    let marker = format!("{}=", eightbyeight::CONFIRM);
+    let query: Vec<&str> = pairs.chain([marker.as_str()]).collect();
+    Some(format!("{}?{}", url.path(), query.join("&")))
+}
+
+fn is_confirm(pair: &str) -> bool {
+    let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
+    name.is_some_and(|name| name.trim().eq_ignore_ascii_case(eightbyeight::CONFIRM))
 }
 
 #[cfg(test)]
@@ -109,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_way_on_never_leaves_this_site() {
-        for path in ["/", "/login", "/AGUI/make_call.php?phone=1%202&a=//x"] {
+        for path in ["/", "/login", "/x?phone=1%202&a=//x"] {
             assert_eq!(local(path).as_deref(), Some(path));
         }
         for other in [
@@ -119,13 +137,28 @@ mod tests {
             "/\\evil.example",
             "\\\\evil.example",
             "https://evil.example/",
+            "https:evil.example",
             "javascript:alert(1)",
             "/\t/evil.example",
-            "/x\r\nset-cookie: a=b",
-            "/ x",
-            "/é",
+            "/.//evil.example",
+            "/x/..//evil.example",
         ] {
             assert_eq!(local(other), None, "{other:?}");
+        }
+        assert_eq!(local("/x\r\nset-cookie: a=b#f").as_deref(), Some("/xset-cookie:%20a=b"));
+    }
+
+    #[test]
+    fn the_way_to_a_call_asks_first_however_it_is_written() {
+        for (next, expected) in [
+            ("/AGUI/make_call.php?phone=1", "/AGUI/make_call.php?phone=1&confirm="),
+            ("/AGUI/make_call.php", "/AGUI/make_call.php?confirm="),
+            ("/agui/MAKE_CALL.php?a&confirm=x&b", "/agui/MAKE_CALL.php?a&b&confirm="),
+            ("/x/../AGUI/./make_call.php?%43onfirm=x&+confirm", "/AGUI/make_call.php?confirm="),
+            ("/x/%2e%2E/AGUI/make_call.php", "/AGUI/make_call.php?confirm="),
+            ("/AGUI\\make_call.php", "/AGUI/make_call.php?confirm="),
+        ] {
+            assert_eq!(local(next).as_deref(), Some(expected), "{next}");
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::call::CallId;
 use crate::clock::Clock;
 use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
-use crate::dial::policy::{Exceeded, Limit};
+use crate::dial::policy::{Exceeded, Hours, Limit};
 use crate::directory::{Directory, file};
-use crate::engine::{DoorOrder, Engine, Receipt, Wrapped};
+use crate::engine::{DoorOrder, Engine, Receipt, Usage, Wrapped};
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
 use crate::store::{
@@ -31,7 +31,8 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
-const BUSY: Exceeded = Exceeded { limit: Limit::AgentActive, most: 1, retry_after: Duration::from_millis(4_100) };
+const BUSY: Exceeded =
+    Exceeded { limit: Limit::AgentActive, most: 1, hours: Hours::Office, retry_after: Duration::from_millis(4_100) };
 
 /// An answer, read whole.
 pub(super) struct Answer {
@@ -218,6 +219,10 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
+            DoorOrder::Usage((_, caps), reply) => {
+                let usage = caps.into_iter().map(|cap| Usage { cap, used: 0, wait: None });
+                reply.send(Ok(usage.collect())).unwrap();
+            }
             DoorOrder::WrapUp(_, reply) => {
                 let wrapped = if does == EngineDoes::Accept { Wrapped::Done } else { Wrapped::Over };
                 reply.send(Ok(wrapped)).unwrap();
@@ -267,6 +272,9 @@ impl Store for MemoryStore {
         Ok(self.calls.lock().unwrap().iter().filter(|call| !call.journal.is_over()).cloned().collect())
     }
     async fn calls_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn calls_abroad_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())
     }
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::Rig;
 use super::sample::{at, call, callback, calling, ended, entry, event, id, journal};
-use crate::call::{EndReason, Recording};
+use crate::call::{CallRequest, EndReason, Recording};
 use crate::report::event::EventKind;
 use crate::store::{AuditLine, Batch, EventFilter, Snapshot, StoreError, TenantDocument};
 
@@ -136,6 +136,20 @@ pub(crate) async fn calls_are_listed_by_age_and_by_being_alive(rig: &impl Rig) {
     assert_eq!(store.active_calls().await.unwrap(), [call(1), call(3)]);
     assert_eq!(store.calls_since(at(2)).await.unwrap(), [ended(2, EndReason::Normal), call(3)]);
     assert_eq!(store.calls_since(at(4)).await.unwrap(), []);
+    store.close().await;
+}
+
+pub(crate) async fn calls_abroad_are_listed_apart(rig: &impl Rig) {
+    let store = rig.open().await;
+    let abroad = |n| {
+        let Snapshot { request, journal } = ended(n, EndReason::Normal);
+        Snapshot { request: Arc::new(CallRequest { abroad: true, ..Arc::unwrap_or_clone(request) }), journal }
+    };
+    for snapshot in [abroad(3), call(2), abroad(1)] {
+        store.commit(&of(snapshot)).await.unwrap();
+    }
+    assert_eq!(store.calls_abroad_since(at(0)).await.unwrap(), [abroad(1), abroad(3)]);
+    assert_eq!(store.calls_abroad_since(at(2)).await.unwrap(), [abroad(3)]);
     store.close().await;
 }
 

@@ -69,6 +69,7 @@ macro_rules! contract {
             the_same_batch_again_changes_nothing
             another_entry_under_the_same_number_is_a_conflict
             calls_are_listed_by_age_and_by_being_alive
+            calls_abroad_are_listed_apart
             a_bad_batch_does_not_fail_the_others
             a_thousand_commits_at_once_all_arrive
             a_caller_that_stops_waiting_leaves_no_half

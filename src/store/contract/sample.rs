@@ -115,6 +115,7 @@ fn request(n: u32) -> CallRequest {
         record: true,
         queue: None,
         idempotency: None,
+        abroad: false,
         language: None,
         vars: BTreeMap::from([("order".to_owned(), "7".to_owned())]),
         report: ReportPlan {

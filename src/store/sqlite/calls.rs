@@ -15,6 +15,7 @@ pub(super) struct CallRow {
     tenant: String,
     accepted_at: i64,
     agent: Option<String>,
+    abroad: bool,
     status: &'static str,
     sequence: u32,
     verdict: Option<String>,
@@ -31,6 +32,7 @@ impl CallRow {
             tenant: request.tenant.clone(),
             accepted_at: request.accepted_at.as_millis(),
             agent: request.agent.as_ref().map(|agent| agent.extension.clone()),
+            abroad: request.abroad,
             status: journal.status().as_str(),
             sequence: journal.sequence,
             verdict,
@@ -63,8 +65,8 @@ impl EntryRow {
 }
 
 const PUT: &str = "
-INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9)
+INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, abroad)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10)
 ON CONFLICT (id) DO UPDATE
 SET status = excluded.status, sequence = excluded.sequence, over = excluded.over, verdict = excluded.verdict,
     journal = excluded.journal
@@ -83,7 +85,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, rows: &[CallRow]) -> 
             .bind(row.sequence)
             .bind(&row.verdict)
             .bind(&row.request)
-            .bind(&row.journal);
+            .bind(&row.journal)
+            .bind(row.abroad);
         if query.execute(&mut *connection).await?.rows_affected() != 1 {
             return Err(StoreError::Conflict(format!(
                 "call {} is further than sequence {}, or over",
@@ -128,6 +131,14 @@ pub(super) async fn active(readers: &SqlitePool) -> Result<Vec<Snapshot>, StoreE
 /// Calls accepted at or after a moment, oldest first.
 pub(super) async fn since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
     let rows = sqlx::query("SELECT id, request, journal FROM calls WHERE accepted_at >= ? ORDER BY accepted_at, id");
+    rows.bind(since.as_millis()).fetch_all(readers).await?.iter().map(snapshot).collect()
+}
+
+/// Calls abroad accepted at or after a moment, oldest first.
+pub(super) async fn abroad_since(readers: &SqlitePool, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, request, journal FROM calls WHERE abroad = 1 AND accepted_at >= ? ORDER BY accepted_at, id",
+    );
     rows.bind(since.as_millis()).fetch_all(readers).await?.iter().map(snapshot).collect()
 }
 

@@ -99,6 +99,10 @@ impl Store for SqliteStore {
         calls::since(&self.readers, since).await
     }
 
+    async fn calls_abroad_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
+        calls::abroad_since(&self.readers, since).await
+    }
+
     async fn call(&self, tenant: &str, id: CallId) -> Result<Option<Snapshot>, StoreError> {
         calls::one(&self.readers, tenant, id).await
     }

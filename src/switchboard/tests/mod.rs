@@ -7,8 +7,11 @@
 //!
 //! Set `PROPTEST_CASES` to explore more than the usual number.
 
+mod meter;
 mod model;
 mod promises;
+
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -17,6 +20,7 @@ use super::*;
 use crate::call::Idempotency;
 use crate::call::tests::request;
 use crate::call::wrapup_tests;
+use crate::dial::policy::Hours;
 use crate::link::{Action, ChannelState, ListedChannel, Place, Stray};
 use crate::report::event::{EventKind, EventPlan};
 use model::World;
@@ -44,12 +48,15 @@ proptest! {
 fn admission(id: u128, agent: &str, now: Timestamp) -> Admission {
     let mut request = request(id, now);
     request.a.party = Party::Extension(agent.to_owned());
+    request.a.device = Some(format!("PJSIP/{agent}"));
     request.record = id.is_multiple_of(2);
     request.queue = (id > 2).then(wrapup_tests::queue);
     request.report.callback_url = Some("http://crm.example/userdata".to_owned());
     request.report.events =
         Some(EventPlan { url: "http://crm.example/events".to_owned(), events: EventKind::ALL.into() });
-    Admission { request, duplicate_window: Duration::from_secs(5), agent_active_limit: 1, audit: Vec::new() }
+    let hours = Hours::Office;
+    let cap = Cap { limit: Limit::AgentActive, subject: agent.to_owned(), most: 1, hours };
+    Admission { request, duplicate_window: Duration::from_secs(5), caps: vec![cap], audit: Vec::new() }
 }
 
 fn at(millis: i64) -> Timestamp {
@@ -64,7 +71,8 @@ fn the_same_click_within_the_window_is_the_same_call() {
     assert_eq!(first, Receipt::Accepted(CallId::from_bits(1)));
     assert_eq!(again, Receipt::Duplicate(CallId::from_bits(1)));
     let later = board.submit(at(5_000), admission(3, "101", at(5_000)), &mut step);
-    let busy = Exceeded { limit: Limit::AgentActive, most: 1, retry_after: Duration::from_secs(5) };
+    let (hours, retry_after) = (Hours::Office, Duration::from_secs(5));
+    let busy = Exceeded { limit: Limit::AgentActive, most: 1, hours, retry_after };
     assert_eq!(later, Receipt::TooMany(busy));
     assert_eq!(board.len(), 1);
 }

@@ -211,6 +211,7 @@ pub(super) fn order(call: u128, command: Command) -> Order {
         record: false,
         queue: None,
         idempotency: None,
+        abroad: false,
         language: None,
         vars: BTreeMap::new(),
         report: ReportPlan {

@@ -9,7 +9,6 @@ use crate::call::Idempotency;
 use crate::dial::policy::{Click, Phone, Refusal};
 use crate::http::door::params::{self, Carrier, Params, number, text};
 use crate::http::door::voicenter::reply::Format;
-use crate::report::userdata::{self, UserData};
 
 /// What came in, before anybody is asked whether it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +98,8 @@ fn order(params: &Params) -> Result<Order, Refusal> {
 
 fn click(params: &Params) -> Result<Click, Refusal> {
     let ignored = do_not_call_ignored(params)?;
-    let (userdata, mut warnings) = user_data(params, "ctl_userdata")?;
-    let (ext_transaction_data, more) = user_data(params, "extTransactionData")?;
+    let (userdata, mut warnings) = params::user_data(params, "ctl_userdata")?;
+    let (ext_transaction_data, more) = params::user_data(params, "extTransactionData")?;
     warnings.extend(more);
     warnings.extend(unknown(params).map(|name| format!("unknown parameter {name} ignored")));
     let owned = |name| text(params, name).map(str::to_owned);
@@ -210,12 +209,6 @@ fn do_not_call_ignored(params: &Params) -> Result<Ignored, Refusal> {
         Some("3") => Ok(Ignored { phone: true, target: true }),
         Some(_) => Err(invalid("ignorednostatus", "ignorednostatus must be 1, 2 or 3")),
     }
-}
-
-fn user_data(params: &Params, name: &'static str) -> Result<(Option<UserData>, Vec<String>), Refusal> {
-    let Some(typed) = text(params, &name.to_ascii_lowercase()) else { return Ok((None, Vec::new())) };
-    let (pairs, warnings) = userdata::parse(typed).map_err(|error| invalid(name, format!("{name}: {error}")))?;
-    Ok((Some(pairs), warnings))
 }
 
 fn invalid(field: &'static str, message: impl Into<String>) -> Refusal {

@@ -14,6 +14,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_call ON events (call);
 CREATE INDEX events_by_tenant ON events (tenant, number);
 CREATE INDEX events_by_agent ON events (tenant, agent, number);
+-- What limits count for a whole day.
+ALTER TABLE calls ADD COLUMN abroad INTEGER NOT NULL DEFAULT 0 CHECK (abroad IN (0, 1));
+CREATE INDEX calls_abroad ON calls (accepted_at, id) WHERE abroad = 1;
+
 -- Idempotency keys, and the calls that they stand for; forgotten after a day.
 CREATE TABLE marks (
     tenant      TEXT    NOT NULL,
