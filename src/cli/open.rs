@@ -15,6 +15,7 @@ use super::look::{Cell, Column, printable};
 use super::session::{Ended, Remote, Screen, Session};
 use super::{Exit, Outcome};
 use crate::config::client::Usual;
+use crate::dial::number::spaced;
 
 /// A link, or the place of this program on the desktop.
 #[derive(Debug, Args)]
@@ -90,7 +91,7 @@ async fn call(session: &mut Session, Link { uri }: Link) -> Result<(Outcome, Sai
     }
     let answer = session.client.ask(Ask::post("/v1/calls").json(&order)).await?;
     let placed: Value = answer.json()?;
-    let calling = format!("Calling {}", written(placed["target"].as_str().unwrap_or_default()));
+    let calling = format!("Calling {}", printable(&spaced(placed["target"].as_str().unwrap_or_default())));
     let said = Said { calling, shown: shown(session, &placed).await };
     let words = || format!("{} {}", said.calling, said.shown).trim_end().to_owned() + "\n";
     Ok((Outcome::done(session.programs(&answer).unwrap_or_else(words)), said))
@@ -110,32 +111,7 @@ async fn shown(session: &Session, call: &Value) -> String {
     };
     let entry = known["data"].as_array().into_iter().flatten().find(|entry| entry["number"] == number.as_str());
     match entry.and_then(|entry| entry["name"].as_str()).filter(|name| !name.is_empty()) {
-        Some(name) => format!("as {} ({})", written(&number), printable(name)),
-        None => format!("as {}", written(&number)),
-    }
-}
-
-/// A number in the groups of its country: `+1 212 555 0101`. Extensions stay as they are.
-fn written(number: &str) -> String {
-    let Some(parsed) = phonenumber::parse(None, number).ok().filter(|_| number.starts_with('+')) else {
-        return printable(number);
-    };
-    parsed.format().mode(phonenumber::Mode::International).to_string().replace('-', " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_for_people() {
-        for (number, text) in [
-            ("+12125550101", "+1 212 555 0101"),
-            ("+97235550100", "+972 3 555 0100"),
-            ("101", "101"),
-            ("\u{1b}[31m", "\u{fffd}[31m"),
-        ] {
-            assert_eq!(written(number), text);
-        }
+        Some(name) => format!("as {} ({})", printable(&spaced(&number)), printable(name)),
+        None => format!("as {}", printable(&spaced(&number))),
     }
 }
