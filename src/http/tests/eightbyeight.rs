@@ -224,7 +224,7 @@ async fn what_is_wrong_is_said_with_its_status_and_nothing_rings() {
         (
             "phone=12125550101&ctl_userdata=[ctl_callbackUrl|http://127.0.0.1:5038/]",
             StatusCode::BAD_REQUEST,
-            "CallbackUrl",
+            "forbidden address",
         ),
     ] {
         let answer = alice.typed(query).await;
