@@ -53,6 +53,15 @@ pub enum Place {
     Elsewhere,
 }
 
+/// A phone as a member of one of Asterisk's queues.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueMember {
+    /// Asterisk's name of the queue.
+    pub queue: String,
+    /// Asterisk's device (`PJSIP/101`).
+    pub device: String,
+}
+
 /// What a link tells the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {

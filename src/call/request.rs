@@ -17,7 +17,7 @@ use crate::report::userdata::UserData;
 use crate::timestamp::Timestamp;
 
 /// The two lines of a call, named after the order in which they are dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Leg {
     /// Dialled first: the agent's phone.
@@ -50,7 +50,7 @@ impl fmt::Display for Leg {
 }
 
 /// A number and a name, as a phone's display shows them; either may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Identity {
     /// Digits; with a plus before them only towards a trunk that wants numbers so.
     pub number: String,
@@ -78,7 +78,7 @@ pub struct LegPlan {
 }
 
 /// The agent on whose behalf a call is placed, where there is one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AgentRef {
     /// The agent's own extension.
     pub extension: String,

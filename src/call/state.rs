@@ -92,7 +92,7 @@ pub struct Times {
 }
 
 /// What one leg is doing, for people and programs that ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LegStatus {
     /// Not created yet.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// One code of one of a queue's lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TransactionCode {
     /// Name of the list.
     pub list: String,
@@ -19,7 +19,7 @@ pub struct TransactionCode {
 }
 
 /// What an agent noted after the call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WrapUp {
     /// Transaction codes in the order in which they were chosen.
     pub codes: Vec<TransactionCode>,

@@ -14,6 +14,7 @@ mod part;
 mod recordings;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +33,11 @@ use crate::cli::{Reached, Start};
 use crate::clock::Clock;
 use crate::config::{AmiConfig, AriConfig};
 use crate::directory::Directory;
+use crate::editor::Editor;
 use crate::engine::turn::{Loop, Ports, Turn};
 use crate::engine::{DoorOrder, Engine, recover};
 use crate::http::Doors;
-use crate::link::Notice;
+use crate::link::{Notice, QueueMember};
 use crate::metrics::Metrics;
 use crate::report::render::check_callback_url;
 use crate::store::Store;
@@ -138,18 +140,22 @@ impl Running {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
         let (ari, calling) = ari::link(&config.ari, clock, notices).context("[ari]")?;
-        let (ami, watching) = ami::link(&config.ami).context("[ami]")?;
         let board = recovered(&common).await?;
+        let (paused, wanted) = watch::channel(Arc::new(board.paused()));
+        let pausing = ami::Pausing { reason: config.ari.app.clone(), wanted };
+        let (ami, watching) = ami::link(&config.ami, pausing).context("[ami]")?;
         let guard = Arc::new(Guard::new(&config.callback.allow_networks, &config.callback.allow_ports)?);
         let heart = common.hearts.heart("callbacks");
         let cannon = worker::worker(&common, &config.callback, &guard)?.beating(move || heart.beat());
         let exporter =
             exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
+        let editor = Arc::new(Editor::new(common.store.clone(), common.directory.clone(), clock));
         let (told, events) = watch::channel(0);
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
             directory: common.directory.clone(),
+            editor: Arc::clone(&editor),
             events,
             devices: ami.devices(),
             ari: ari.state(),
@@ -168,8 +174,8 @@ impl Running {
             stopping: doors.stop.clone(),
         };
         let listeners = listen::Listeners::bind(config).await?;
-        let inboxes = Inboxes { orders: orders_in, notices: notices_in, owed: cannon.wake_handle(), told };
-        let turning = turning(&common, board, inboxes, ari.clone()).run(engine.stop.clone());
+        let ends = Ends { orders: orders_in, notices: notices_in, owed: cannon.wake_handle(), told, paused };
+        let turning = turning(&common, board, ends, ari.clone()).run(engine.stop.clone());
         engine.spawn("the engine", async { turning.await.context("the store refuses what the engine writes") });
         links.spawn("the ARI link", calling.run(links.stop.clone()).map(Ok));
         links.spawn("the AMI link", watching.run(links.stop.clone()).map(Ok));
@@ -227,13 +233,16 @@ impl Running {
     }
 }
 
-struct Inboxes {
+/// The engine's ends of what joins it to the others.
+struct Ends {
     orders: mpsc::Receiver<DoorOrder>,
     notices: mpsc::Receiver<Notice>,
     /// Rung when a callback was written.
     owed: Arc<Notify>,
     /// Counts commits that brought events.
     told: watch::Sender<u64>,
+    /// Who is to be paused in which queue.
+    paused: watch::Sender<Arc<BTreeSet<QueueMember>>>,
 }
 
 async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
@@ -250,20 +259,32 @@ async fn recovered(common: &Common) -> anyhow::Result<Switchboard> {
     Ok(board)
 }
 
-fn turning(common: &Common, board: Switchboard, inboxes: Inboxes, ari: ari::Ari) -> Loop {
+fn turning(common: &Common, board: Switchboard, ends: Ends, ari: ari::Ari) -> Loop {
     let (metrics, heart) = (Arc::clone(&common.metrics), common.hearts.heart("engine"));
     let ports = Ports {
-        orders: inboxes.orders,
-        notices: inboxes.notices,
+        orders: ends.orders,
+        notices: ends.notices,
         actions: Box::new(move |action| ari.send(action)),
-        callbacks: inboxes.owed,
-        events: inboxes.told,
+        callbacks: ends.owed,
+        events: ends.told,
         observe: Box::new(move |turn: &Turn<'_>| {
             heart.beat();
             metrics.turn(turn);
+            say(&ends.paused, turn.board.paused());
         }),
     };
     Loop::new(board, common.store.clone(), common.clock, ports)
+}
+
+/// Wakes whoever listens only where something differs.
+fn say<T: PartialEq>(listeners: &watch::Sender<Arc<T>>, now: T) {
+    listeners.send_if_modified(|before| {
+        let differs = **before != now;
+        if differs {
+            *before = Arc::new(now);
+        }
+        differs
+    });
 }
 
 /// Beats for as long as the store's writer answers, be it with a refusal: only a hang is its death.

@@ -201,7 +201,7 @@ pub fn admit(click: &Click, ctx: &Context<'_>) -> Result<Admission, Refusal> {
         credential: ctx.credential.name.clone(),
         door: click.door.to_owned(),
         accepted_at: ctx.now,
-        agent: origin.agent.map(agent_ref),
+        agent: origin.agent.map(AgentRef::from),
         a,
         b,
         max_duration: given.max_duration,
@@ -246,8 +246,10 @@ fn fits(request: &CallRequest) -> Result<(), Refusal> {
     Err(Refusal::Invalid { field: "ctl_userdata", message })
 }
 
-fn agent_ref(agent: &Agent) -> AgentRef {
-    AgentRef { extension: agent.extension.clone(), email: agent.email.clone(), name: agent.name.clone() }
+impl From<&Agent> for AgentRef {
+    fn from(agent: &Agent) -> Self {
+        Self { extension: agent.extension.clone(), email: agent.email.clone(), name: agent.name.clone() }
+    }
 }
 
 fn report_plan(click: &Click, ctx: &Context<'_>, (given, company): (&Given, String)) -> ReportPlan {
@@ -296,11 +298,11 @@ fn leg_plan(
     (max_dial_time, shown): (Duration, &Shown),
     notes: &mut Notes,
 ) -> LegPlan {
-    let (wants_auto_answer, field) = match leg {
-        Leg::A => (click.phone_auto_answer, "phoneautoanswer"),
-        Leg::B => (click.target_auto_answer, "targetautoanswer"),
+    let wants_auto_answer = match leg {
+        Leg::A => click.phone_auto_answer,
+        Leg::B => click.target_auto_answer,
     };
-    let headers = if wants_auto_answer { end.auto_answer(field, notes) } else { Vec::new() };
+    let headers = if wants_auto_answer { end.auto_answer(notes) } else { Vec::new() };
     // Joining two channels shows each the CALLERID of the other: so what a leg *is* must be what the
     // other one sees, or the customer would see the agent's extension once the bridge is made.
     let (caller, connected) = match leg {

@@ -16,8 +16,8 @@ use crate::clock::Clock;
 use crate::dial::policy::{Admission, Cap, Exceeded, Hours, Limit};
 use crate::link::{Action, Notice};
 use crate::store::{
-    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, Due, Entry, EventFilter, Expired, Marked, OutboxRow,
-    OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
 };
 use crate::switchboard::Switchboard;
 use crate::timestamp::Timestamp;
@@ -82,6 +82,9 @@ impl Store for Memory {
         self.active_calls().await
     }
 
+    async fn calls_page(&self, _: &CallFilter, _: Option<CallKey>, _: u32) -> Result<Vec<Snapshot>, StoreError> {
+        unreachable!("{OTHER}")
+    }
     async fn calls_abroad_since(&self, _since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())
     }

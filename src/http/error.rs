@@ -14,6 +14,7 @@ use crate::engine::Unavailable;
 use crate::http::auth::Denied;
 use crate::http::body::BodyError;
 use crate::http::limits::TooMany;
+use crate::http::password::Busy;
 use crate::store::StoreError;
 
 /// All kinds of refusals.
@@ -112,12 +113,17 @@ pub(super) struct ApiError {
 }
 
 /// A refusal as it is written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Problem {
+    /// What kind of refusal it is: see the list of types.
     r#type: &'static str,
+    /// The same for people.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong, as a short sentence.
     detail: Cow<'static, str>,
+    /// The field at fault, where there is one: its name or its path, as in `codes[1].short`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<Cow<'static, str>>,
 }
@@ -211,6 +217,12 @@ impl From<Denied> for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(why: Unavailable) -> Self {
         Self::new(Kind::Unavailable, why.to_string()).after(1)
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::new(Kind::Unavailable, "too many passwords wait to be hashed").after(1)
     }
 }
 

@@ -134,11 +134,7 @@ async fn taken(shared: &Shared, caller: &Caller, click: Click) -> Result<Placed,
     if let Some(call) = placed_before(shared, caller, &click).await? {
         return Ok(Placed { call, is_new: false });
     }
-    login_code_guarded(shared, caller, &click.phone)?;
-    let admission = judge(shared, caller, &click)?;
-    if !(ports.ari.borrow().is_up() && ports.ami.borrow().is_up()) {
-        return Err(Unavailable::PbxAway.into());
-    }
+    let admission = rehearse(shared, caller, &click)?;
     let id = admission.request.id;
     if !admission.request.warnings.is_empty() {
         let warnings = &admission.request.warnings;
@@ -174,7 +170,17 @@ async fn placed_before(shared: &Shared, caller: &Caller, click: &Click) -> Resul
     }
 }
 
-/// What a click would be, and whether it may be; nothing is placed. For a dry run, too.
+/// What a click would be, and whether it would be taken now; nothing is placed.
+pub(super) fn rehearse(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
+    login_code_guarded(shared, caller, &click.phone)?;
+    let admission = judge(shared, caller, click)?;
+    if !(shared.ports.ari.borrow().is_up() && shared.ports.ami.borrow().is_up()) {
+        return Err(Unavailable::PbxAway.into());
+    }
+    Ok(admission)
+}
+
+/// What a click would be, and whether it may be; nothing is placed.
 pub(super) fn judge(shared: &Shared, caller: &Caller, click: &Click) -> Result<Admission, Declined> {
     let ports = &shared.ports;
     let devices = ports.devices.borrow().clone();
@@ -238,6 +244,12 @@ fn reach_of<'a>(caller: &'a Caller, party: &Party) -> Result<Within<'a>, Refusal
         }
         Party::Extension(_) | Party::Outside(_) => Ok(Within::CallsOf(agent)),
     }
+}
+
+/// Ends a call; none: it is ending already, or over.
+pub(super) async fn end(shared: &Shared, request: &CallRequest) -> Result<Option<CallId>, Unavailable> {
+    let which = Termination::Call { tenant: request.tenant.clone(), call: request.id };
+    answered(shared, shared.ports.engine.terminate(which)).await
 }
 
 /// Ends an agent's calls whose first leg is this party; answers with the newest of them.

@@ -5,7 +5,9 @@ mod abuse;
 #[path = "../../tests/abuse/mod.rs"]
 mod abuse_table;
 mod api;
+mod calls;
 mod clicks;
+mod directory;
 mod eightbyeight;
 mod getdesk;
 mod idempotency;

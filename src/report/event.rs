@@ -15,7 +15,7 @@ use crate::report::record::CallRecord;
 use crate::timestamp::Timestamp;
 
 /// What can be told of a call. The words are a promise to clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum EventKind {
     /// The order was taken.
     #[serde(rename = "call.accepted")]

@@ -15,7 +15,7 @@ use crate::dial::number::Party;
 use crate::timestamp::Timestamp;
 
 /// A call, for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CallRecord {
     /// Its id.
     pub id: CallId,
@@ -62,7 +62,7 @@ pub struct CallRecord {
 }
 
 /// One leg, for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LegView {
     /// Which.
     pub leg: Leg,
@@ -77,7 +77,7 @@ pub struct LegView {
 }
 
 /// When things happened, if they did. RFC 3339, UTC, milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Timestamps {
     /// The door took it.
     pub accepted: String,
@@ -96,7 +96,7 @@ pub struct Timestamps {
 }
 
 /// Whole seconds; null while they still run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Durations {
     /// From the first ring until both talk, or until the end.
     pub ringing: Option<u64>,
@@ -207,7 +207,7 @@ fn url(request: &CallRequest, what: &str) -> String {
 }
 
 /// A party as people dial it: an extension, or E.164 with its plus.
-pub(super) fn number(party: &Party) -> &str {
+pub fn number(party: &Party) -> &str {
     match party {
         Party::Extension(number) | Party::Outside(number) => number,
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::call::CallId;
+use crate::call::{CallId, CallRequest, EndReason, Status};
 pub use crate::ledger::{AuditLine, Batch, CallEvent, Entry, Mark, Snapshot};
 use crate::report::Callback;
 use crate::timestamp::Timestamp;
@@ -31,6 +31,45 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store is corrupt: {0}")]
     Corrupt(String),
+}
+
+/// Which calls a list is of; what is not set lets all through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// Extension of the agent.
+    pub agent: Option<String>,
+    /// The status.
+    pub status: Option<Status>,
+    /// Why they ended.
+    pub end_reason: Option<EndReason>,
+    /// The first leg's party: an extension, or E.164 with its plus.
+    pub phone: Option<String>,
+    /// The second leg's party, likewise.
+    pub target: Option<String>,
+    /// Accepted at this moment or after.
+    pub since: Option<Timestamp>,
+    /// Accepted before this moment.
+    pub until: Option<Timestamp>,
+    /// Whether nothing is left to do.
+    pub is_over: Option<bool>,
+}
+
+/// What lists of calls are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallKey {
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Its id.
+    pub id: CallId,
+}
+
+impl CallKey {
+    /// That of a call.
+    pub fn of(request: &CallRequest) -> Self {
+        Self { accepted_at: request.accepted_at, id: request.id }
+    }
 }
 
 /// A callback that a worker has claimed, for the length of its lease.
@@ -247,6 +286,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Calls accepted at or after a moment, oldest first.
     async fn calls_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError>;
+
+    /// Calls that a filter lets through, newest first: those behind `before`, at most `limit`.
+    async fn calls_page(
+        &self,
+        filter: &CallFilter,
+        before: Option<CallKey>,
+        limit: u32,
+    ) -> Result<Vec<Snapshot>, StoreError>;
 
     /// Calls abroad accepted at or after a moment, oldest first.
     async fn calls_abroad_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError>;

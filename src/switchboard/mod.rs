@@ -28,7 +28,7 @@ use crate::call::{Call, CallId, CallRequest, Event, Gone, Journal, Leg, Line, Li
 use crate::dial::number::Party;
 use crate::dial::policy::{Admission, Cap, Exceeded, Limit, subjects};
 use crate::ledger::{AuditLine, Mark, Snapshot};
-use crate::link::{Census, Notice};
+use crate::link::{Census, Notice, QueueMember};
 use crate::timestamp::Timestamp;
 
 /// What became of a click that reached the switchboard.
@@ -149,6 +149,12 @@ impl Switchboard {
     /// The journals of all calls under way.
     pub fn journals(&self) -> impl Iterator<Item = &Journal> {
         self.calls.values().map(Call::journal)
+    }
+
+    /// Who is to be left in peace by their queues: agents from the target's answer until nothing more is
+    /// awaited from them.
+    pub fn paused(&self) -> BTreeSet<QueueMember> {
+        self.calls.values().filter_map(pauses).collect()
     }
 
     /// Takes a click in. A new call begins only where the answer is [`Receipt::Accepted`].
@@ -305,4 +311,11 @@ impl Switchboard {
         }
         self.calls.insert(id, call);
     }
+}
+
+fn pauses(call: &Call) -> Option<QueueMember> {
+    let (request, journal) = (call.request(), call.journal());
+    let is_done = journal.times.connected.is_none() || matches!(journal.phase, Phase::Ended { .. });
+    let queue = request.queue.as_ref().filter(|_| !is_done)?;
+    Some(QueueMember { queue: queue.queue.clone(), device: request.a.device.clone()? })
 }

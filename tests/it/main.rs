@@ -15,6 +15,8 @@ mod caller_id;
 mod crash;
 mod getdesk;
 mod links;
+mod identical;
+mod make_call;
 mod metrics;
 mod observer;
 mod operation;

@@ -1,4 +1,4 @@
-//! Keeps the AMI link alive, and with it the table of phones.
+//! Keeps the AMI link alive, and with it the table of phones and the pauses in queues.
 //!
 //! Log in, wait for `FullyBooted`, ask for all device states, then follow their changes. A change is
 //! published together with whatever else comes within 20 ms, since a table is copied to be published.
@@ -14,7 +14,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::Pausing;
 use super::message::{Action, Message};
+use super::pause::{Deed, Pauses};
 use super::session::{Session, SessionError, Target};
 use super::table;
 use crate::asterisk::backoff::Backoff;
@@ -29,12 +31,15 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(30);
 /// A user without the class `system` never hears that Asterisk is fully booted.
 const BOOTED: Duration = Duration::from_secs(5);
 const TOGETHER: Duration = Duration::from_millis(20);
+/// How often queues are looked at when nothing is known to have changed.
+const LOOK: Duration = Duration::from_secs(15);
 /// Marks the response to the list of device states.
 const LIST: &str = "devices";
 
 /// What keeps the link alive: to be run once.
 pub struct Driver {
     pub(super) target: Arc<Target>,
+    pub(super) pausing: Pausing,
     pub(super) devices: watch::Sender<Arc<Devices>>,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) counters: Arc<LinkCounters>,
@@ -93,12 +98,15 @@ impl Driver {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut silence, mut booted) = (Box::pin(sleep(SILENCE)), Box::pin(sleep(BOOTED)));
         let mut together = Box::pin(sleep(Duration::ZERO));
+        let (mut wanted, mut look) = (self.pausing.wanted.clone(), interval(LOOK));
+        let mut pauses = Pauses::new(self.pausing.reason.clone(), wanted.borrow_and_update().clone());
         loop {
             tokio::select! {
                 message = session.next() => {
                     silence.as_mut().reset(sleep(SILENCE).deadline());
-                    let fresh = !learnt.unpublished;
-                    if self.take(&message?, &mut learnt) {
+                    let (message, fresh) = (message?, !learnt.unpublished);
+                    carry_out(pauses.take(&message), session).await?;
+                    if self.take(&message, &mut learnt) {
                         ask_for_devices(session, &mut learnt).await?;
                     }
                     if fresh && learnt.unpublished {
@@ -108,7 +116,14 @@ impl Driver {
                 () = &mut silence => return Err(SessionError::Silent),
                 () = &mut booted, if !learnt.asked => ask_for_devices(session, &mut learnt).await?,
                 () = &mut together, if learnt.unpublished && learnt.complete => self.publish(session, &mut learnt),
+                Ok(()) = wanted.changed() => pauses.want(wanted.borrow_and_update().clone()),
+                _ = look.tick() => pauses.look_again(),
                 _ = ping.tick() => session.send(Action::new("Ping")?).await?,
+            }
+            if learnt.asked
+                && let Some(action) = pauses.ask()
+            {
+                session.send(action).await?;
             }
         }
     }
@@ -146,6 +161,16 @@ impl Driver {
             publish(&self.state, LinkState::Up { version, transport: "ami" });
         }
     }
+}
+
+async fn carry_out(deeds: Vec<Deed>, session: &mut Session) -> Result<(), SessionError> {
+    for deed in deeds {
+        match deed {
+            Deed::Send(action) => session.send(action).await?,
+            Deed::Complain(why) => warn!("ami: {why}"),
+        }
+    }
+    Ok(())
 }
 
 async fn ask_for_devices(session: &mut Session, learnt: &mut Learnt) -> Result<(), SessionError> {

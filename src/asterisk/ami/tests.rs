@@ -1,19 +1,20 @@
 //! The link against a manager of a few lines, on loopback and in simulated time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ami, link};
+use super::{Ami, Pausing, link};
 use crate::config::AmiConfig;
 use crate::device::{DeviceState, Devices};
-use crate::link::LinkState;
+use crate::link::{LinkState, QueueMember};
 
 const BOOTED: &str = "Event: FullyBooted\r\n\r\n";
 
@@ -29,11 +30,14 @@ enum Put {
 struct Fake {
     put: broadcast::Sender<Put>,
     actions: Arc<Mutex<Vec<String>>>,
+    /// Members of the queue `support` by their interfaces: why each is paused, where it is.
+    members: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
 }
 
 struct Rig {
     fake: Fake,
     ami: Ami,
+    wanted: watch::Sender<Arc<BTreeSet<QueueMember>>>,
     cancel: CancellationToken,
 }
 
@@ -48,7 +52,7 @@ impl Rig {
             password_file: None,
             tls: false,
         };
-        let fake = Fake { put: broadcast::channel(64).0, actions: Arc::default() };
+        let fake = Fake { put: broadcast::channel(64).0, actions: Arc::default(), members: Arc::default() };
         let server = fake.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -61,10 +65,11 @@ impl Rig {
                 sleep(Duration::from_millis(2)).await;
             }
         });
-        let (ami, driver) = link(&config).unwrap();
+        let (wanted, heard) = watch::channel(Arc::default());
+        let (ami, driver) = link(&config, Pausing { reason: OURS.to_owned(), wanted: heard }).unwrap();
         let cancel = CancellationToken::new();
         tokio::spawn(driver.run(cancel.clone()));
-        Self { fake, ami, cancel }
+        Self { fake, ami, wanted, cancel }
     }
 
     async fn until(&self, wanted: impl FnMut(&LinkState) -> bool) {
@@ -80,6 +85,25 @@ impl Rig {
 
     fn state(&self, device: &str) -> DeviceState {
         self.ami.devices().borrow().state(device)
+    }
+
+    /// Why each member of the queue is paused, in the order of their interfaces; `-` where it is not.
+    fn paused(&self) -> Vec<String> {
+        let members = self.fake.members.lock().unwrap();
+        members.values().map(|paused| paused.clone().unwrap_or_else(|| "-".to_owned())).collect()
+    }
+
+    fn member(&self, interface: &'static str, paused: Option<&str>) {
+        self.fake.members.lock().unwrap().insert(interface, paused.map(str::to_owned));
+    }
+
+    fn want(&self, devices: &[&str]) {
+        let member = |device: &&str| QueueMember { queue: "support".to_owned(), device: (*device).to_owned() };
+        self.wanted.send_replace(Arc::new(devices.iter().map(member).collect()));
+    }
+
+    fn asked(&self, action: &str) -> usize {
+        self.fake.actions.lock().unwrap().iter().filter(|name| *name == action).count()
     }
 
     fn change(&self, device: &str, state: &str) {
@@ -143,8 +167,34 @@ impl Fake {
                  Event: DeviceStateChange\r\n{id}Device: PJSIP/101\r\nState: NOT_INUSE\r\n\r\n\
                  Event: DeviceStateListComplete\r\n{id}ListItems: 1\r\n\r\n"
             ),
+            "QueueStatus" => self.list_queues(&id),
+            "QueuePause" => self.pause(&id, field),
             _ => "Response: Success\r\nPing: Pong\r\n\r\n".to_owned(),
         }
+    }
+
+    /// As Asterisk 16 and 22 do, without the fields that nobody reads.
+    fn list_queues(&self, id: &str) -> String {
+        let event = |(interface, paused): (&&str, &Option<String>)| {
+            let (flag, reason) = (u8::from(paused.is_some()), paused.as_deref().unwrap_or_default());
+            let device = interface.replace("Local/101@agents", "PJSIP/101");
+            format!(
+                "Event: QueueMember\r\n{id}Queue: support\r\nLocation: {interface}\r\nStateInterface: {device}\r\n\
+                 Paused: {flag}\r\nPausedReason: {reason}\r\n\r\n"
+            )
+        };
+        let events: String = self.members.lock().unwrap().iter().map(event).collect();
+        format!("Response: Success\r\n{id}EventList: start\r\n\r\n{events}Event: QueueStatusComplete\r\n{id}\r\n")
+    }
+
+    fn pause<'a>(&self, id: &str, field: impl Fn(&str) -> Option<&'a str>) -> String {
+        let mut members = self.members.lock().unwrap();
+        let interface = field("Interface").filter(|_| field("Queue") == Some("support"));
+        let Some(paused) = interface.and_then(|interface| members.get_mut(interface)) else {
+            return format!("Response: Error\r\n{id}Message: Interface not found\r\n\r\n");
+        };
+        *paused = (field("Paused") == Some("true")).then(|| field("Reason").unwrap_or_default().to_owned());
+        format!("Response: Success\r\n{id}\r\n")
     }
 }
 
@@ -210,4 +260,87 @@ async fn nonsense_is_counted_and_survived_and_a_line_without_end_is_not() {
     rig.until(|state| *state == LinkState::Down).await;
     rig.until(LinkState::is_up).await;
     assert_eq!(rig.ami.counters().reconnects.load(Relaxed), 1);
+}
+
+const OURS: &str = "dialbridge";
+
+#[tokio::test(start_paused = true)]
+async fn who_is_wanted_is_paused_at_once_and_let_go_at_once() {
+    let rig = Rig::new("secret").await;
+    rig.member("PJSIP/101", None);
+    rig.member("PJSIP/109", None);
+    rig.until(LinkState::is_up).await;
+    rig.want(&["PJSIP/101"]);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(rig.paused(), [OURS, "-"]);
+    rig.want(&[]);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(rig.paused(), ["-", "-"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_process_left_paused_is_let_go_and_what_is_wanted_stays() {
+    let rig = Rig::new("secret").await;
+    rig.member("PJSIP/101", Some(OURS));
+    rig.member("PJSIP/104", Some(OURS));
+    rig.want(&["PJSIP/104"]);
+    rig.until(LinkState::is_up).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(rig.paused(), ["-", OURS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_by_anybody_else_is_enough_and_survives() {
+    let rig = Rig::new("secret").await;
+    rig.member("PJSIP/101", Some("lunch"));
+    rig.member("PJSIP/104", Some(""));
+    rig.until(LinkState::is_up).await;
+    rig.want(&["PJSIP/101", "PJSIP/104"]);
+    sleep(Duration::from_secs(20)).await;
+    rig.want(&[]);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(rig.paused(), ["lunch", ""]);
+    assert_eq!(rig.asked("QueuePause"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_somebody_took_back_is_made_again() {
+    let rig = Rig::new("secret").await;
+    rig.member("PJSIP/101", None);
+    rig.until(LinkState::is_up).await;
+    rig.want(&["PJSIP/101"]);
+    sleep(Duration::from_millis(500)).await;
+    rig.member("PJSIP/101", None);
+    sleep(Duration::from_secs(16)).await;
+    assert_eq!(rig.paused(), [OURS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_called_through_the_dialplan_is_known_by_its_phone() {
+    let rig = Rig::new("secret").await;
+    rig.member("Local/101@agents", None);
+    rig.until(LinkState::is_up).await;
+    rig.want(&["PJSIP/101"]);
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(rig.paused(), [OURS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_that_joins_its_queue_late_is_paused_then() {
+    let rig = Rig::new("secret").await;
+    rig.until(LinkState::is_up).await;
+    rig.want(&["PJSIP/101"]);
+    sleep(Duration::from_secs(16)).await;
+    rig.member("PJSIP/101", None);
+    sleep(Duration::from_secs(16)).await;
+    assert_eq!(rig.paused(), [OURS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn queues_are_looked_at_once_where_nobody_is_placed_for_one() {
+    let rig = Rig::new("secret").await;
+    rig.member("PJSIP/101", None);
+    rig.until(LinkState::is_up).await;
+    sleep(Duration::from_mins(2)).await;
+    assert_eq!((rig.asked("QueueStatus"), rig.asked("QueuePause")), (1, 0));
 }

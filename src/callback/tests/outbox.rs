@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::call::CallId;
 use crate::report::Callback;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, Due, Entry, EventFilter, Expired, Marked, OutboxRow,
-    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument, endpoint,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument, endpoint,
 };
 use crate::timestamp::Timestamp;
 
@@ -169,6 +170,10 @@ impl Store for Outbox {
     async fn calls_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())
     }
+    async fn calls_page(&self, _: &CallFilter, _: Option<CallKey>, _: u32) -> Result<Vec<Snapshot>, StoreError> {
+        unreachable!("not asked by the worker")
+    }
+
     async fn call(&self, _: &str, _: CallId) -> Result<Option<Snapshot>, StoreError> {
         Ok(None)
     }

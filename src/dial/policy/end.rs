@@ -152,14 +152,14 @@ impl<'a> End<'a> {
     }
 
     /// The headers that make a phone answer by itself, where it may.
-    pub(super) fn auto_answer(&self, field: &str, notes: &mut Notes) -> Vec<(String, String)> {
+    pub(super) fn auto_answer(&self, notes: &mut Notes) -> Vec<(String, String)> {
         let why = match self.reach {
             Reach::Agent(agent) if agent.auto_answer => return auto_answer_headers(agent),
             Reach::Agent(_) => "this phone may not answer by itself",
             Reach::Service(_) => "a service answers by itself",
             Reach::Outside => "an outside number never answers by itself",
         };
-        notes.warnings.push(format!("{field} is ignored: {why}"));
+        notes.warnings.push(format!("auto answer of the {} is ignored: {why}", self.field));
         Vec::new()
     }
 }

@@ -4,8 +4,6 @@
 //! token belongs to one tenant, and to it another tenant does not exist. Whoever is at the admin socket may
 //! do everything, of all tenants or of the one that `?tenant=` names.
 
-#![expect(dead_code, reason = "its users come next")]
-
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -63,6 +61,11 @@ impl Asker {
     /// Extension of the agent whose own credential it is.
     pub(in crate::http) fn agent(&self) -> Option<&str> {
         self.credential.agent.as_deref()
+    }
+
+    /// Whether it may change the directory. An agent's own credential never does.
+    pub(in crate::http) fn administers(&self) -> bool {
+        self.agent().is_none() && self.credential.allows(Scope::Admin)
     }
 
     /// Whether a call exists for whoever asks: it is the tenant's, and an agent's own credential knows of
@@ -165,7 +168,11 @@ impl<P: Permission> FromRequestParts<Arc<Shared>> for May<P> {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
         let asker = Asker::from_request_parts(parts, shared).await?;
-        if !asker.credential.allows(P::SCOPE) {
+        let is_allowed = match P::SCOPE {
+            Scope::Admin => asker.administers(),
+            scope => asker.credential.allows(scope),
+        };
+        if !is_allowed {
             return Err(ApiError::forbidden());
         }
         Ok(Self(asker, PhantomData))

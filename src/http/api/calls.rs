@@ -1,56 +1,94 @@
-//! `/v1/calls/{id}`: one call, what happened to it, and its recording. Another tenant's call is no
-//! call at all, and another agent's is none to an agent's own token.
+//! `/v1/calls`: placing them, and below: one call, what happened to it, its recording, its end. Another
+//! tenant's call is no call at all, and another agent's is none to an agent's own token.
+
+mod new_call;
+mod page;
+mod place;
+mod preview;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::call::{CallId, Recording};
-use crate::http::api::{Asker, Id, May, Read};
-use crate::http::error::{ApiError, Kind};
+use crate::http::api::{Asker, Id, May, Read, Terminate};
+use crate::http::error::{ApiError, Kind, Problem};
+use crate::http::order;
 use crate::http::{NoAudio, Shared};
 use crate::report::record::CallRecord;
 use crate::report::sentence;
 use crate::store::{Entry, Snapshot};
 
-/// `GET /v1/calls/{id}`
-pub(super) async fn show(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Read>,
-    Id(id): Id,
-) -> Result<Json<CallRecord>, ApiError> {
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(page::list, place::place))
+        .routes(routes!(show, remove))
+        .routes(routes!(events))
+        .routes(routes!(recording))
+}
+
+/// Show a call as it stands.
+#[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", operation_id = "showCall", params(("id" = CallId, Path, description = "The call's id")),
+    responses((status = 200, description = "The call", body = CallRecord)))]
+async fn show(State(shared): State<Arc<Shared>>, asker: May<Read>, Id(id): Id) -> Result<Json<CallRecord>, ApiError> {
     let call = find(&shared, &asker, &id).await?;
     Ok(Json(CallRecord::new(&call.request, &call.journal)))
 }
 
-/// One line of `GET /v1/calls/{id}/events`.
-#[derive(Serialize)]
+/// End a call: whoever's phone rings or who talks is hung up.
+///
+/// Answers before the lines are free; the end is told like any other.
+#[utoipa::path(delete, path = "/v1/calls/{id}", tag = "calls", operation_id = "endCall", params(("id" = CallId, Path, description = "The call's id")),
+    responses(
+        (status = 202, description = "It is being ended", body = CallRecord),
+        (status = 409, description = "It has ended already", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn remove(
+    State(shared): State<Arc<Shared>>,
+    asker: May<Terminate>,
+    Id(id): Id,
+) -> Result<(StatusCode, Json<CallRecord>), ApiError> {
+    let call = find(&shared, &asker, &id).await?;
+    let ended = order::end(&shared, &call.request).await?;
+    ended.ok_or_else(|| ApiError::new(Kind::Conflict, "the call has ended already"))?;
+    let call = find(&shared, &asker, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(CallRecord::new(&call.request, &call.journal))))
+}
+
+/// One thing that happened to a call.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EventView {
+    /// When: RFC 3339, UTC, milliseconds.
     at: String,
+    /// 1, 2, 3 … of the call.
     sequence: u32,
+    /// A word for programs.
     event: String,
+    /// A sentence for people.
     text: String,
 }
 
-#[derive(Serialize)]
-pub(in crate::http) struct Events {
+/// All that happened to a call.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct Events {
+    /// In order.
     data: Vec<EventView>,
     /// Why it ended, in words; null before that.
     ending: Option<String>,
 }
 
-/// `GET /v1/calls/{id}/events`
-pub(super) async fn events(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Read>,
-    Id(id): Id,
-) -> Result<Json<Events>, ApiError> {
+/// Tell all that happened to a call, and why it ended.
+#[utoipa::path(get, path = "/v1/calls/{id}/events", tag = "calls", operation_id = "listCallEvents", params(("id" = CallId, Path, description = "The call's id")),
+    responses((status = 200, description = "Its history", body = Events)))]
+async fn events(State(shared): State<Arc<Shared>>, asker: May<Read>, Id(id): Id) -> Result<Json<Events>, ApiError> {
     let call = find(&shared, &asker, &id).await?;
     let ledger = shared.ports.store.ledger(call.request.id).await?;
     let ending = sentence::ending(&call.request, &call.journal);
@@ -66,12 +104,14 @@ fn view(call: &Snapshot, entry: &Entry) -> EventView {
     }
 }
 
-/// `GET /v1/calls/{id}/recording`: the WAV file, passed on as it comes from Asterisk.
-pub(super) async fn recording(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Read>,
-    Id(id): Id,
-) -> Result<Response, ApiError> {
+/// Fetch a call's recording, a WAV file.
+#[utoipa::path(get, path = "/v1/calls/{id}/recording", tag = "calls", operation_id = "fetchRecording", params(("id" = CallId, Path, description = "The call's id")),
+    responses(
+        (status = 200, description = "The recording", body = Vec<u8>, content_type = "audio/wav"),
+        (status = 409, description = "It is still being recorded", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
+async fn recording(State(shared): State<Arc<Shared>>, asker: May<Read>, Id(id): Id) -> Result<Response, ApiError> {
     let call = find(&shared, &asker, &id).await?;
     let id = call.request.id;
     match call.journal.recording {

@@ -3,8 +3,6 @@
 //! A refusal names the field at fault and what it must be, never the value that it had. Names count with
 //! their case, none may come twice, and what is not known is left to the handler to mention.
 
-#![expect(dead_code, reason = "its users come next")]
-
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,12 +12,13 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_path_to_error::{Deserializer, Segment, Track};
 
 use crate::http::door::params::{self, Carrier};
 use crate::http::error::{ApiError, Kind};
 use crate::http::{Shared, body};
+use crate::timestamp::Timestamp;
 
 /// The parameters of a query. A blank one counts as not given.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +49,11 @@ impl Query {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// A parameter as it came, spaces included: the one before a number may be a plus that was not escaped.
+    pub(in crate::http) fn raw(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
     /// A parameter's value. The rule completes a sentence that begins with the name, as in
     /// `must be true or false`.
     pub(in crate::http) fn value<T: FromStr>(&self, name: &'static str, rule: &str) -> Result<Option<T>, ApiError> {
@@ -60,6 +64,23 @@ impl Query {
     /// A parameter that is `true` or `false`.
     pub(in crate::http) fn flag(&self, name: &'static str) -> Result<Option<bool>, ApiError> {
         self.value(name, "must be true or false")
+    }
+}
+
+impl Query {
+    /// A parameter that is one of a few words.
+    pub(in crate::http) fn word<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>, ApiError> {
+        let parse = |text: &str| {
+            let word: Result<T, serde::de::value::Error> = T::deserialize(text.into_deserializer());
+            word.map_err(|error| ApiError::malformed(name, &rule(&error.to_string()).1))
+        };
+        self.text(name).map(parse).transpose()
+    }
+
+    /// A parameter that is a moment.
+    pub(in crate::http) fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, ApiError> {
+        let moment: Option<jiff::Timestamp> = self.value(name, "must be a moment, as 2026-01-31T12:00:00Z")?;
+        Ok(moment.map(|moment| Timestamp::from_millis(moment.as_millisecond())))
     }
 }
 
@@ -98,6 +119,8 @@ pub(in crate::http) struct JsonBody<T> {
     pub(in crate::http) unknown: Vec<String>,
     /// The body as it came.
     pub(in crate::http) bytes: Bytes,
+    /// What came before it.
+    pub(in crate::http) head: Parts,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
@@ -110,7 +133,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for JsonBody<T> {
             return Err(ApiError::new(Kind::MediaType, "Content-Type must be application/json"));
         }
         let (value, unknown) = parse(&bytes)?;
-        Ok(Self { value, unknown, bytes })
+        Ok(Self { value, unknown, bytes, head })
     }
 }
 
@@ -139,23 +162,29 @@ fn fault(error: &serde_json::Error, path: &serde_path_to_error::Path) -> ApiErro
     }
     let text = error.to_string();
     let said = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
-    let quoted = |rest: &str| rest.split('`').nth(1).map(shown);
-    let (more, rule) = if let Some(rest) = said.strip_prefix("missing field ") {
-        (quoted(rest), "is missing".to_owned())
-    } else if let Some(rest) = said.strip_prefix("duplicate field ") {
-        (quoted(rest), "is given twice".to_owned())
-    } else if let Some(rest) = said.strip_prefix("unknown field ") {
-        (quoted(rest), "is unknown".to_owned())
-    } else if let Some((_, expected)) = said.rsplit_once(", expected ") {
-        (None, format!("must be {}", plain(expected)))
-    } else {
-        (None, said.to_owned())
-    };
+    let (more, rule) = rule(said);
     let field = field_of(path, more.as_deref());
     if field.is_empty() {
         return ApiError::new(Kind::Malformed, format!("the body {rule}"));
     }
     ApiError::malformed(field, &rule)
+}
+
+/// What serde says, as the rest of a sentence that begins with the field; before it, the field's own name
+/// where serde tells of the object that should have it.
+fn rule(said: &str) -> (Option<String>, String) {
+    let quoted = |rest: &str| rest.split('`').nth(1).map(shown);
+    let about_a_field =
+        [("missing field ", "is missing"), ("duplicate field ", "is given twice"), ("unknown field ", "is unknown")];
+    for (start, rule) in about_a_field {
+        if let Some(rest) = said.strip_prefix(start) {
+            return (quoted(rest), rule.to_owned());
+        }
+    }
+    match said.rsplit_once(", expected ") {
+        Some((_, expected)) => (None, format!("must be {}", plain(expected))),
+        None => (None, said.to_owned()),
+    }
 }
 
 /// A path as clients write it: `codes[1].short`.
@@ -174,7 +203,9 @@ fn field_of(path: &serde_path_to_error::Path, last: Option<&str>) -> String {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    last.into_iter().for_each(name);
+    // A field that is unknown is the path's last already; one that is missing is not.
+    let is_named = |last: &str| matches!(path.iter().next_back(), Some(Segment::Map { key }) if shown(key) == last);
+    last.into_iter().filter(|last| !is_named(last)).for_each(name);
     field.replace(".[", "[")
 }
 
@@ -252,6 +283,19 @@ mod tests {
         ] {
             let error = parse::<Order>(body.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), detail, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_may_not_be_there_is_named_once() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Strict {
+            limits: Option<Box<Strict>>,
+        }
+        for (body, detail) in [(r#"{"x":1}"#, "x is unknown"), (r#"{"limits":{"x":1}}"#, "limits.x is unknown")] {
+            assert_eq!(parse::<Strict>(body.as_bytes()).unwrap_err().to_string(), detail);
         }
     }
 

@@ -1,8 +1,6 @@
 //! Lists, a page at a time. A cursor says behind which row the next page begins, so that rows that come or
 //! go meanwhile neither repeat others nor hide them. To clients it is opaque.
 
-#![expect(dead_code, reason = "its users come next")]
-
 use std::str::FromStr;
 
 use base64::Engine;
@@ -46,7 +44,7 @@ impl<K: FromStr> Page<K> {
 }
 
 /// One page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(in crate::http) struct List<T> {
     data: Vec<T>,
     /// Where the next page begins; null: there is none.

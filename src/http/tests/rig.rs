@@ -13,18 +13,22 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::call::CallId;
+use crate::call::{Call, CallId, Event};
 use crate::clock::Clock;
 use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
-use crate::dial::policy::{Exceeded, Hours, Limit};
+use crate::dial::policy::{Admission, Exceeded, Hours, Limit};
 use crate::directory::{Directory, file};
+use crate::editor::Editor;
 use crate::engine::{DoorOrder, Engine, Receipt, Usage, Wrapped};
+use crate::http::order;
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
 use crate::link::LinkState;
+use crate::report::record;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, CallbackState, Due, Entry, EventFilter, Expired, Marked,
-    OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, CallbackState, Due, Entry, EventFilter,
+    Expired, Marked, OutboxRow, OutboxStats, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -76,6 +80,7 @@ impl Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EngineDoes {
     Accept,
+    AcceptAndStore,
     SayDuplicate,
     SayAgentBusy,
     SayKeyReused,
@@ -99,7 +104,7 @@ pub(super) struct Rig {
 /// What reached the engine.
 #[derive(Debug)]
 pub(super) enum DoorOrderSeen {
-    Submit(Box<crate::dial::policy::Admission>),
+    Submit(Box<Admission>),
     Terminate(crate::engine::Termination),
 }
 
@@ -111,12 +116,12 @@ impl Rig {
     pub(super) fn with(engine_does: EngineDoes) -> Self {
         let (orders, inbox) = mpsc::channel(16);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(engine(inbox, Arc::clone(&seen), engine_does));
         let (ari, ari_link) = watch::channel(up("websocket"));
         let (ami, manager_link) = watch::channel(up("ami"));
         let directory = file::parse(DIRECTORY).unwrap_or_else(|error| panic!("{error}"));
         let directory = Arc::new(ArcSwap::from_pointee(Directory::new(directory.tenants)));
         let store = Arc::new(MemoryStore::default());
+        tokio::spawn(engine(inbox, (Arc::clone(&seen), Arc::clone(&store)), engine_does));
         let counters = Arc::new(HttpCounters::default());
         let (events, events_heard) = watch::channel(0);
         let stopping = CancellationToken::new();
@@ -124,6 +129,7 @@ impl Rig {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
+            editor: Arc::new(Editor::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&directory), Clock::start())),
             events: events_heard,
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
@@ -156,6 +162,18 @@ impl Rig {
         let (head, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// A request to the native API under this token, with a JSON body unless that is null.
+    pub(super) async fn api(&self, token: &str, line: &str, body: serde_json::Value) -> Answer {
+        let (method, uri) = line.split_once(' ').unwrap();
+        let request = Request::builder().method(method).uri(uri).header("authorization", format!("Bearer {token}"));
+        let request = if body.is_null() {
+            request.body(Body::empty())
+        } else {
+            request.header("content-type", "application/json").body(body.to_string().into())
+        };
+        self.send(request.unwrap()).await
     }
 
     /// A click by GET.
@@ -196,13 +214,19 @@ fn devices() -> Devices {
     devices
 }
 
-async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOrderSeen>>>, does: EngineDoes) {
+type Noted = (Arc<Mutex<Vec<DoorOrderSeen>>>, Arc<MemoryStore>);
+
+async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does: EngineDoes) {
     let mut unanswered = Vec::new();
     while let Some(order) = inbox.recv().await {
         match order {
             DoorOrder::Submit(admission, reply) => {
                 let receipt = match does {
                     EngineDoes::Accept => Receipt::Accepted(admission.request.id),
+                    EngineDoes::AcceptAndStore => {
+                        store.calls.lock().unwrap().push(accepted(&admission));
+                        Receipt::Accepted(admission.request.id)
+                    }
                     EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
                     EngineDoes::SayAgentBusy => Receipt::TooMany(BUSY),
                     EngineDoes::SayKeyReused => Receipt::KeyReused,
@@ -215,7 +239,7 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
                 reply.send(Ok(receipt)).unwrap();
             }
             DoorOrder::Terminate(which, reply) => {
-                let newest = (does == EngineDoes::Accept).then_some(FIRST);
+                let newest = matches!(does, EngineDoes::Accept | EngineDoes::AcceptAndStore).then_some(FIRST);
                 seen.lock().unwrap().push(DoorOrderSeen::Terminate(which));
                 reply.send(Ok(newest)).unwrap();
             }
@@ -229,6 +253,13 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, seen: Arc<Mutex<Vec<DoorOr
             }
         }
     }
+}
+
+/// The call as it is stored before its door hears of it.
+fn accepted(admission: &Admission) -> Snapshot {
+    let mut call = Call::new(Arc::new(admission.request.clone()));
+    call.on_event(admission.request.accepted_at, &Event::Accepted);
+    Snapshot { request: Arc::clone(call.request()), journal: call.journal().clone() }
 }
 
 struct OneRecording;
@@ -273,6 +304,24 @@ impl Store for MemoryStore {
     }
     async fn calls_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn calls_page(
+        &self,
+        filter: &CallFilter,
+        before: Option<CallKey>,
+        limit: u32,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        self.well()?;
+        let fits = |call: &Snapshot| {
+            before.is_none_or(|before| CallKey::of(&call.request) < before)
+                && filter.tenant.as_ref().is_none_or(|tenant| *tenant == call.request.tenant)
+                && filter.agent.as_ref().is_none_or(|agent| order::is_of_agent(&call.request, agent))
+                && filter.target.as_ref().is_none_or(|target| *target == record::number(&call.request.b.party))
+        };
+        let mut calls: Vec<_> = self.calls.lock().unwrap().iter().filter(|call| fits(call)).cloned().collect();
+        calls.sort_by_key(|call| std::cmp::Reverse(CallKey::of(&call.request)));
+        calls.truncate(limit as usize);
+        Ok(calls)
     }
     async fn calls_abroad_since(&self, _: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         Ok(Vec::new())

@@ -8,6 +8,7 @@ mod calls;
 mod events;
 mod marks;
 mod outbox;
+mod pages;
 pub(crate) mod sample;
 mod sessions;
 
@@ -16,6 +17,7 @@ pub(crate) use calls::*;
 pub(crate) use events::*;
 pub(crate) use marks::*;
 pub(crate) use outbox::*;
+pub(crate) use pages::*;
 pub(crate) use sessions::*;
 
 use std::ops::Deref;
@@ -70,6 +72,8 @@ macro_rules! contract {
             another_entry_under_the_same_number_is_a_conflict
             calls_are_listed_by_age_and_by_being_alive
             calls_abroad_are_listed_apart
+            calls_are_listed_page_by_page
+            calls_are_listed_by_whatever_a_filter_names
             a_bad_batch_does_not_fail_the_others
             a_thousand_commits_at_once_all_arrive
             a_caller_that_stops_waiting_leaves_no_half

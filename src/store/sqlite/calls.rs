@@ -17,6 +17,7 @@ pub(super) struct CallRow {
     agent: Option<String>,
     abroad: bool,
     status: &'static str,
+    end_reason: Option<&'static str>,
     sequence: u32,
     verdict: Option<String>,
     request: String,
@@ -34,6 +35,7 @@ impl CallRow {
             agent: request.agent.as_ref().map(|agent| agent.extension.clone()),
             abroad: request.abroad,
             status: journal.status().as_str(),
+            end_reason: journal.verdict().map(|verdict| verdict.reason.as_str()),
             sequence: journal.sequence,
             verdict,
             request: to_json(&**request)?,
@@ -65,11 +67,12 @@ impl EntryRow {
 }
 
 const PUT: &str = "
-INSERT INTO calls (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, abroad)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10)
+INSERT INTO calls
+    (id, tenant, accepted_at, agent, status, sequence, over, verdict, request, journal, abroad, end_reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7 IS NOT NULL, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (id) DO UPDATE
 SET status = excluded.status, sequence = excluded.sequence, over = excluded.over, verdict = excluded.verdict,
-    journal = excluded.journal
+    journal = excluded.journal, end_reason = excluded.end_reason
 WHERE calls.tenant = excluded.tenant AND calls.sequence <= excluded.sequence
   AND (calls.over = 0 OR calls.verdict = excluded.verdict)";
 
@@ -86,7 +89,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, rows: &[CallRow]) -> 
             .bind(&row.verdict)
             .bind(&row.request)
             .bind(&row.journal)
-            .bind(row.abroad);
+            .bind(row.abroad)
+            .bind(row.end_reason);
         if query.execute(&mut *connection).await?.rows_affected() != 1 {
             return Err(StoreError::Conflict(format!(
                 "call {} is further than sequence {}, or over",

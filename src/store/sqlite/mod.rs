@@ -15,6 +15,7 @@ mod events;
 mod marks;
 mod open;
 mod outbox;
+mod pages;
 mod sessions;
 mod tenants;
 #[cfg(test)]
@@ -34,8 +35,9 @@ use self::writer::{Done, Job, Op};
 use crate::call::CallId;
 use crate::clock::Clock;
 use crate::store::{
-    Attempt, AuditLine, Batch, CallEvent, CallbackFilter, Due, Entry, EventFilter, Expired, Marked, OutboxRow,
-    OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError, TenantDocument,
+    Attempt, AuditLine, Batch, CallEvent, CallFilter, CallKey, CallbackFilter, Due, Entry, EventFilter, Expired,
+    Marked, OutboxRow, OutboxStats, Room, Session, SessionToken, Settlement, Snapshot, Store, StoreError,
+    TenantDocument,
 };
 use crate::timestamp::Timestamp;
 
@@ -99,6 +101,14 @@ impl Store for SqliteStore {
         calls::since(&self.readers, since).await
     }
 
+    async fn calls_page(
+        &self,
+        filter: &CallFilter,
+        before: Option<CallKey>,
+        limit: u32,
+    ) -> Result<Vec<Snapshot>, StoreError> {
+        pages::page(&self.readers, filter, (before, limit)).await
+    }
     async fn calls_abroad_since(&self, since: Timestamp) -> Result<Vec<Snapshot>, StoreError> {
         calls::abroad_since(&self.readers, since).await
     }

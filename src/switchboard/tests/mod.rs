@@ -230,6 +230,39 @@ fn an_agent_who_wraps_a_call_up_may_place_the_next() {
 }
 
 #[test]
+fn an_agent_is_paused_from_the_targets_answer_until_nothing_more_is_awaited() {
+    let paused = |board: &Switchboard| {
+        board.paused().into_iter().map(|m| format!("{}/{}", m.queue, m.device)).collect::<Vec<_>>()
+    };
+    for has_wrap_up in [true, false] {
+        let (mut board, mut step, call) = (Switchboard::default(), Step::default(), CallId::from_bits(1));
+        let mut admission = admission(1, "101", at(0));
+        let mut queue = wrapup_tests::queue();
+        if !has_wrap_up {
+            queue.codes.clear();
+        }
+        admission.request.queue = Some(queue);
+        admission.request.a.device = Some("PJSIP/101".to_owned());
+        board.submit(at(0), admission, &mut step);
+        let mut line =
+            |board: &mut Switchboard, leg, event| board.notice(at(9), Notice::Line(call, leg, event), &mut step);
+        for (leg, event) in [(Leg::A, LineEvent::Entered), (Leg::A, LineEvent::Answered), (Leg::B, LineEvent::Entered)]
+        {
+            line(&mut board, leg, event);
+            assert_eq!(paused(&board), [""; 0], "nobody has answered yet");
+        }
+        line(&mut board, Leg::B, LineEvent::Answered);
+        assert_eq!(paused(&board), ["support/PJSIP/101"], "both talk");
+        line(&mut board, Leg::B, LineEvent::Gone(Gone::Missing));
+        assert_eq!(paused(&board), ["support/PJSIP/101"], "the agent's line is still there");
+        line(&mut board, Leg::A, LineEvent::Gone(Gone::Missing));
+        assert_eq!(paused(&board).len(), usize::from(has_wrap_up));
+        board.wrap_up(at(9), ("demo", call), WrapUp::default(), &mut Step::default());
+        assert_eq!(paused(&board), [""; 0]);
+    }
+}
+
+#[test]
 fn a_wrap_up_is_taken_from_its_own_tenant_when_it_is_due_and_once() {
     let mut board = Switchboard::default();
     let now = wrapping_up(&mut board, Leg::A);

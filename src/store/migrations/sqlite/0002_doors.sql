@@ -93,4 +93,18 @@ CREATE TABLE sessions (
     seen_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Lists of calls: what they may be filtered by.
+ALTER TABLE calls ADD COLUMN end_reason TEXT;                -- set once there is a verdict
+UPDATE calls SET end_reason = json_extract(verdict, '$.reason');
+ALTER TABLE calls ADD COLUMN phone TEXT GENERATED ALWAYS AS
+    (coalesce(json_extract(request, '$.a.party.extension'), json_extract(request, '$.a.party.outside'))) VIRTUAL;
+ALTER TABLE calls ADD COLUMN target TEXT GENERATED ALWAYS AS
+    (coalesce(json_extract(request, '$.b.party.extension'), json_extract(request, '$.b.party.outside'))) VIRTUAL;
+DROP INDEX calls_by_agent;
+CREATE INDEX calls_by_agent ON calls (tenant, agent, accepted_at, id);
+CREATE INDEX calls_by_status ON calls (tenant, status, accepted_at, id);
+CREATE INDEX calls_by_end_reason ON calls (tenant, end_reason, accepted_at, id);
+CREATE INDEX calls_by_phone ON calls (tenant, phone, accepted_at, id);
+CREATE INDEX calls_by_target ON calls (tenant, target, accepted_at, id);
+
 PRAGMA user_version = 2;
