@@ -9,6 +9,7 @@ mod calls;
 mod clicks;
 mod directory;
 mod eightbyeight;
+mod events;
 mod getdesk;
 mod idempotency;
 mod login;

@@ -12,6 +12,7 @@ mod directory;
 mod do_not_call;
 mod edit;
 mod etag;
+mod events;
 pub(super) mod health;
 mod input;
 mod list;
@@ -30,6 +31,8 @@ use asker::{Admin, Asker, Dial, May, Read, Terminate};
 use input::{Id, JsonBody, Query};
 use list::{List, Page};
 
+pub(super) use events::Audience;
+
 use crate::dial::route::{DialPlan, Route};
 use crate::directory::{Agent, CallerId, Credential, Queue, Service};
 use crate::http::Shared;
@@ -45,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .merge(calls::routes())
+        .merge(events::routes())
         .merge(devices::routes())
         .merge(me::routes())
         .merge(directory_routes().into())
