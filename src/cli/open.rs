@@ -32,7 +32,7 @@ pub(super) struct Open {
 
 #[derive(Debug, Args)]
 struct Link {
-    /// votel://+NUMBER/+CALLER-ID, tel:+NUMBER, callto:+NUMBER or sip:+NUMBER
+    /// The link, as `votel://+NUMBER/+CALLER-ID` or `tel:+NUMBER`
     #[arg(required_unless_present_any = ["install", "uninstall"], conflicts_with_all = ["install", "uninstall"])]
     uri: Option<String>,
 }

@@ -5,8 +5,6 @@
 //! nothing was called is read from the API's list, which has a call before its click is answered, and from the
 //! phones and the carrier.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Context as _;
 use fantoccini::Locator;
 use serde_json::json;
@@ -73,13 +71,11 @@ impl<'a> Scene<'a> {
     }
 
     async fn wait_title(&self, title: &str) -> anyhow::Result<()> {
-        let start = Instant::now();
-        while self.browser.client.title().await? != title {
-            if start.elapsed() > SOON {
-                let (url, page) = (self.browser.client.current_url().await?, self.browser.client.source().await?);
-                anyhow::bail!("no page {title:?} but {url}: {page}");
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let client = &self.browser.client;
+        let titled = format!("//title[.='{title}']");
+        if let Err(error) = client.wait().at_most(SOON).for_element(Locator::XPath(&titled)).await {
+            let (url, page) = (client.current_url().await?, client.source().await?);
+            anyhow::bail!("no page {title:?} ({error}) but {url}: {page}");
         }
         Ok(())
     }
