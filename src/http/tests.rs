@@ -13,6 +13,7 @@ mod events;
 mod getdesk;
 mod idempotency;
 mod login;
+mod openapi;
 mod refusals;
 mod rig;
 mod voicenter;

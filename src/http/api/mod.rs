@@ -10,6 +10,7 @@ mod csv;
 mod devices;
 mod directory;
 mod do_not_call;
+mod docs;
 mod edit;
 mod etag;
 mod events;
@@ -18,6 +19,7 @@ mod input;
 mod list;
 mod me;
 mod members;
+mod openapi;
 mod tenant;
 mod tokens;
 
@@ -40,7 +42,10 @@ use crate::http::error::{ApiError, Kind};
 
 /// What everybody with a token may ask.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    let (router, _) = described().split_for_parts();
+    let (router, described) = described().split_for_parts();
+    let document = openapi::document(described);
+    let document = get(move || std::future::ready(openapi::send(document.clone())));
+    let router = router.route("/v1/openapi.json", document).merge(docs::routes());
     router.method_not_allowed_fallback(not_this_method)
 }
 
