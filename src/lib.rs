@@ -83,6 +83,7 @@ pub mod daemon;
 pub mod device;
 pub mod dial;
 pub mod directory;
+pub mod editor;
 pub mod engine;
 pub mod http;
 pub mod ledger;

@@ -7,26 +7,23 @@ use anyhow::Context as _;
 
 use crate::clock::Clock;
 use crate::directory::{self, Directory, file};
+use crate::editor;
 use crate::store::{AuditLine, Store, TenantDocument};
 
 /// Reads every tenant. A store without any takes the seed file's.
 pub(super) async fn load(store: &Arc<dyn Store>, seed: Option<&Path>, clock: Clock) -> anyhow::Result<Directory> {
-    let documents = store.tenants().await.context("reading the directory")?;
-    if documents.is_empty()
-        && let Some(seed) = seed
-    {
-        return sow(store, seed, clock).await;
+    let directory = editor::stored(&**store).await.context("reading the directory")?;
+    match seed {
+        Some(seed) if directory.tenants.is_empty() => sow(store, seed, clock).await,
+        _ => Ok(directory),
     }
-    let tenants = documents.iter().map(|stored| {
-        directory::from_document(&stored.document).with_context(|| format!("tenant {} in the store", stored.tenant))
-    });
-    Ok(Directory::new(tenants.collect::<anyhow::Result<Vec<_>>>()?))
 }
 
 async fn sow(store: &Arc<dyn Store>, seed: &Path, clock: Clock) -> anyhow::Result<Directory> {
     let name = seed.display();
     let text = std::fs::read_to_string(seed).with_context(|| format!("reading the directory's seed {name}"))?;
-    let file = file::parse(&text).with_context(|| format!("in the directory's seed {name}"))?;
+    let mut file = file::parse(&text).with_context(|| format!("in the directory's seed {name}"))?;
+    directory::password::seal(&mut file.tenants, &Directory::default());
     let directory = directory::apply(&Directory::default(), &file.tenants).map_err(|flaws| {
         let lines: Vec<_> = flaws.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("in the directory's seed {name}:\n{}", lines.join("\n"))

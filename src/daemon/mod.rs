@@ -33,6 +33,7 @@ use crate::cli::{Reached, Start};
 use crate::clock::Clock;
 use crate::config::{AmiConfig, AriConfig};
 use crate::directory::Directory;
+use crate::editor::Editor;
 use crate::engine::turn::{Loop, Ports, Turn};
 use crate::engine::{DoorOrder, Engine, recover};
 use crate::http::Doors;
@@ -148,11 +149,13 @@ impl Running {
         let cannon = worker::worker(&common, &config.callback, &guard)?.beating(move || heart.beat());
         let exporter =
             exporter::Exporter::new(&common, (&ari, &ami), (cannon.counters(), Arc::clone(&start.telemetry.lines)));
+        let editor = Arc::new(Editor::new(common.store.clone(), common.directory.clone(), clock));
         let (told, events) = watch::channel(0);
         let ports = crate::http::Ports {
             engine: Engine::new(orders),
             store: common.store.clone(),
             directory: common.directory.clone(),
+            editor: Arc::clone(&editor),
             events,
             devices: ami.devices(),
             ari: ari.state(),

@@ -24,6 +24,9 @@ pub struct Agent {
     /// Argon2id in PHC form (`$argon2id$…`), for the sign-in page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<Sealed>,
+    /// The password in clear, on its way into the directory: never stored, never shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Sealed>,
     /// The agent's own phone, as `PJSIP/101`; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Endpoint>,

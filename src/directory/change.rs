@@ -3,12 +3,14 @@
 //! A tenant named in the file becomes what the file says; other tenants stay. A secret that the file
 //! names without its value keeps the stored value, found by its name (an agent's by the extension).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::directory::check::{self, Flaw};
+use crate::directory::password;
 use crate::directory::secret::Sealed;
 use crate::directory::{Directory, Tenant};
 
@@ -49,7 +51,10 @@ pub fn apply(directory: &Directory, wanted: &[Tenant]) -> Result<Directory, Vec<
         flaws.extend(check::flaws(&settled));
         next.tenants.insert(settled.id.clone(), settled.into());
     }
-    flaws.extend(check::shared_tokens(next.tenants.values().map(AsRef::as_ref)));
+    // What two share is the fault of the one that is being changed.
+    let is_wanted = |tenant: &&Arc<Tenant>| wanted.iter().any(|wanted| wanted.id == tenant.id);
+    let (changed, others): (Vec<_>, Vec<_>) = next.tenants.values().partition(is_wanted);
+    flaws.extend(check::shared(others.into_iter().chain(changed).map(AsRef::as_ref)));
     if flaws.is_empty() { Ok(next) } else { Err(flaws) }
 }
 
@@ -73,6 +78,10 @@ fn settle(stored: Option<&Tenant>, wanted: &Tenant) -> (Tenant, Vec<Flaw>) {
         ));
     }
     for (i, agent) in tenant.agents.iter_mut().enumerate() {
+        // Good ones are sealed before anything is applied: one that was forgotten is not stored.
+        if agent.password.as_ref().is_some_and(|password| password::is_good(password.expose())) {
+            missing.push(format!("agents[{i}].password_hash"));
+        }
         let known = stored.and_then(|stored| stored.agent(&agent.extension)?.password_hash.as_ref());
         let Some(hash) = &mut agent.password_hash else { continue };
         missing.extend(keep(hash, known, format!("agents[{i}].password_hash")));
@@ -81,8 +90,7 @@ fn settle(stored: Option<&Tenant>, wanted: &Tenant) -> (Tenant, Vec<Flaw>) {
         let known = stored.and_then(|stored| stored.callback_header.as_ref()).map(|known| &known.secret);
         missing.extend(keep(&mut header.secret, known, "callback_header.secret".to_owned()));
     }
-    let flaw =
-        |path| Flaw { path: format!("{}: {path}", wanted.id), message: "has no value here, and none is stored".into() };
+    let flaw = |path| Flaw { tenant: wanted.id.clone(), path, message: "has no value here, and none is stored".into() };
     (tenant, missing.into_iter().map(flaw).collect())
 }
 
@@ -96,7 +104,7 @@ fn keep(secret: &mut Sealed, stored: Option<&Sealed>, path: String) -> Option<St
 }
 
 /// Lists whose members have a name of their own: the field, the word for a member, the member's key.
-const LISTS: [(&str, &str, &str); 8] = [
+pub(super) const LISTS: [(&str, &str, &str); 8] = [
     ("callback_secrets", "callback secret", "name"),
     ("caller_ids", "caller id", "number"),
     ("routes", "route", "name"),
@@ -107,7 +115,10 @@ const LISTS: [(&str, &str, &str); 8] = [
     ("tokens", "token", "name"),
 ];
 
-const SECRETS: [&str; 3] = ["secret", "secret_hash", "password_hash"];
+/// Differences of one list that are told one by one.
+const READABLE: usize = 20;
+
+pub(super) const SECRETS: [&str; 4] = ["secret", "secret_hash", "password", "password_hash"];
 
 fn json(tenant: &Tenant) -> Value {
     serde_json::to_value(tenant).unwrap_or_default()
@@ -159,17 +170,29 @@ fn compare_field(field: &str, old: &Value, new: &Value) -> Vec<String> {
             .map(|line| format!("{field}.{line}"))
             .collect(),
         (Value::Array(old), Value::Array(new)) if old.iter().chain(new).all(Value::is_string) => {
-            let gone =
-                old.iter().filter(|value| !new.contains(value)).map(|value| format!("{field} − {}", show(value)));
-            let come =
-                new.iter().filter(|value| !old.contains(value)).map(|value| format!("{field} + {}", show(value)));
-            let lines: Vec<String> = gone.chain(come).collect();
-            if lines.is_empty() { vec![format!("{field} reordered")] } else { lines }
+            compare_words(field, old, new)
         }
         (Value::Object(_), Value::Null) => vec![format!("{field} removed")],
         (Value::Null, Value::Object(_)) => vec![format!("{field} added")],
         _ => vec![format!("{field} {} → {}", show(old), show(new))],
     }
+}
+
+/// Lists of words: each that went or came, or how many where they are too many to be read.
+fn compare_words(field: &str, old: &[Value], new: &[Value]) -> Vec<String> {
+    let words = |list: &[Value]| -> Vec<String> { list.iter().map(show).collect() };
+    let (old, new) = (words(old), words(new));
+    let missing = |from: &[String], of: &[String], sign: char| -> Vec<String> {
+        let there: BTreeSet<&String> = from.iter().collect();
+        let missing: Vec<&String> = of.iter().filter(|word| !there.contains(word)).collect();
+        match missing.len() {
+            0..=READABLE => missing.iter().map(|word| format!("{field} {sign} {word}")).collect(),
+            many => vec![format!("{field} {sign} {many} entries")],
+        }
+    };
+    let mut lines = missing(&new, &old, '−');
+    lines.extend(missing(&old, &new, '+'));
+    if lines.is_empty() { vec![format!("{field} reordered")] } else { lines }
 }
 
 fn by_key<'v>(list: &'v Value, key: &str) -> BTreeMap<String, &'v Value> {

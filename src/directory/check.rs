@@ -1,16 +1,19 @@
 //! What must be true of a tenant before it counts: every flaw is found at once and named by its path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use phonenumber::country;
 
+use crate::directory::password;
 use crate::directory::tenant::Tenant;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flaw {
-    /// As `demo: agents[3].extension`.
+    /// Whose.
+    pub tenant: String,
+    /// As `agents[3].extension`.
     pub path: String,
     /// As `is not 1 to 16 digits`.
     pub message: String,
@@ -18,7 +21,7 @@ pub struct Flaw {
 
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+        write!(f, "{}: {}: {}", self.tenant, self.path, self.message)
     }
 }
 
@@ -37,19 +40,33 @@ pub(super) fn flaws(tenant: &Tenant) -> Vec<Flaw> {
     check.flaws
 }
 
-/// Tokens that two tenants, or one tenant twice, would answer to.
-pub(super) fn shared_tokens<'a>(tenants: impl Iterator<Item = &'a Tenant>) -> Vec<Flaw> {
-    let mut seen = BTreeSet::new();
+/// What tenants may not share: a token that two of them, or one of them twice, would answer to, and a
+/// phone, whose states and calls are its tenant's alone.
+pub(super) fn shared<'a>(tenants: impl Iterator<Item = &'a Tenant>) -> Vec<Flaw> {
+    let mut tokens = BTreeSet::new();
+    let mut phones: BTreeMap<&str, &str> = BTreeMap::new();
     let mut flaws = Vec::new();
     for tenant in tenants {
+        let flaw = |path, message: &str| Flaw { tenant: tenant.id.clone(), path, message: message.to_owned() };
         for (i, token) in tenant.tokens.iter().enumerate() {
-            if token.secret_hash.is_some_and(|hash| !seen.insert(String::from(hash))) {
-                let path = format!("{}: tokens[{i}].secret", tenant.id);
-                flaws.push(Flaw { path, message: "is another token's too".to_owned() });
+            if token.secret_hash.is_some_and(|hash| !tokens.insert(String::from(hash))) {
+                flaws.push(flaw(format!("tokens[{i}].secret"), "is another token's too"));
+            }
+        }
+        for (path, device) in phones_of(tenant) {
+            if *phones.entry(device).or_insert(&tenant.id) != tenant.id {
+                flaws.push(flaw(path, "is another tenant's phone"));
             }
         }
     }
     flaws
+}
+
+fn phones_of(tenant: &Tenant) -> impl Iterator<Item = (String, &str)> {
+    let agents = tenant.agents.iter().enumerate();
+    let agents = agents.filter_map(|(i, a)| Some((format!("agents[{i}].device"), a.device.as_ref()?.device()?)));
+    let services = tenant.services.iter().enumerate();
+    agents.chain(services.filter_map(|(i, s)| Some((format!("services[{i}].endpoint"), s.endpoint.device()?))))
 }
 
 struct Check<'a> {
@@ -60,8 +77,8 @@ struct Check<'a> {
 impl Check<'_> {
     fn require(&mut self, holds: bool, path: impl fmt::Display, message: &str) {
         if !holds {
-            let path = format!("{}: {path}", self.tenant.id);
-            self.flaws.push(Flaw { path, message: message.to_owned() });
+            let (tenant, path) = (self.tenant.id.clone(), path.to_string());
+            self.flaws.push(Flaw { tenant, path, message: message.to_owned() });
         }
     }
 
@@ -86,6 +103,7 @@ impl Check<'_> {
             let path = format!("allowed_destinations[{i}]");
             self.require(is_plus_and_digits(prefix, 1), path, "is not a plus and digits, as +1");
         }
+        self.require(tenant.do_not_call.len() <= MOST_NOT_CALLED, "do_not_call", "has more than 100000 numbers");
         for (i, number) in tenant.do_not_call.iter().enumerate() {
             self.require(is_e164(number), format!("do_not_call[{i}]"), NOT_E164);
         }
@@ -156,6 +174,9 @@ impl Check<'_> {
         let ids: Vec<String> = tenant.dial_plans.iter().map(|plan| plan.id.to_string()).collect();
         self.unique(ids.iter().enumerate().map(|(i, id)| (format!("dial_plans[{i}].id"), id.as_str())));
         self.unique(tenant.routes.iter().enumerate().map(|(i, route)| (format!("routes[{i}].name"), &*route.name)));
+        for (i, route) in tenant.routes.iter().enumerate() {
+            self.require(!route.name.trim().is_empty(), format!("routes[{i}].name"), "is empty");
+        }
         for (i, plan) in tenant.dial_plans.iter().enumerate() {
             self.require(tenant.route(&plan.route).is_some(), format!("dial_plans[{i}].route"), "is not one of routes");
             for (j, rule) in plan.rewrite.iter().enumerate() {
@@ -215,8 +236,10 @@ impl Check<'_> {
             });
             self.require(shared, at("caller_id"), "is not one of caller_ids that is shared with this agent");
             let hash = agent.password_hash.as_ref();
-            let hashed = hash.is_none_or(|hash| hash.is_kept() || hash.expose().starts_with("$argon2id$"));
-            self.require(hashed, at("password_hash"), "is not an Argon2id hash ($argon2id$…)");
+            let hashed = hash.is_none_or(|hash| hash.is_kept() || password::is_hash(hash.expose()));
+            self.require(hashed, at("password_hash"), "is not an Argon2id hash ($argon2id$…) of at most 128 MiB");
+            let good = agent.password.as_ref().is_none_or(|clear| password::is_good(clear.expose()));
+            self.require(good, at("password"), password::NOT_GOOD);
             for (j, (name, value)) in agent.auto_answer_headers.iter().flatten().enumerate() {
                 let clean = is_header_name(name) && value.bytes().all(|b| (b' '..=b'~').contains(&b));
                 self.require(clean, at(&format!("auto_answer_headers[{j}]")), "is not a SIP header");
@@ -228,12 +251,19 @@ impl Check<'_> {
         let tenant = self.tenant;
         self.unique(tenant.tokens.iter().enumerate().map(|(i, token)| (format!("tokens[{i}].name"), &*token.name)));
         for (i, token) in tenant.tokens.iter().enumerate() {
-            self.require(!token.name.trim().is_empty(), format!("tokens[{i}].name"), "is empty");
+            let name = &token.name;
+            let plain = !name.trim().is_empty() && name.len() <= 64 && !name.chars().any(char::is_control);
+            self.require(plain, format!("tokens[{i}].name"), "is not 1 to 64 printable characters");
+            let reserved = name.starts_with("session:") || name == "admin socket";
+            self.require(!reserved, format!("tokens[{i}].name"), "is a name that logs and audit use for somebody else");
             let known = token.agent.as_deref().is_none_or(|extension| tenant.agent(extension).is_some());
             self.require(known, format!("tokens[{i}].agent"), "is not an agent's extension");
         }
     }
 }
+
+/// Longest do-not-call list.
+const MOST_NOT_CALLED: usize = 100_000;
 
 const NOT_E164: &str = "is not a number with its plus, as +12125550100";
 

@@ -1,9 +1,10 @@
 //! The directory as a file: TOML, one `[[tenant]]` for each tenant.
 //!
 //! Beside what the types say, a file may give a token, a callback key or a callback header as `secret` (in clear, with a
-//! warning) or as `secret_file` (the file's first line). Both are settled here, where the file is
-//! read: a token is hashed at once and its clear text goes no further. What comes out of [`parse`]
-//! can be sent to a daemon elsewhere, which never opens the files that it names.
+//! warning) or as `secret_file` (the file's first line), and a password as `password` or `password_file`. All are
+//! settled here, where the file is read: a token is hashed at once and its clear text goes no further; a password is
+//! hashed where it is applied ([`password::seal`](super::password::seal)), since only there it shows whether it is new.
+//! What comes out of [`parse`] can be sent to a daemon elsewhere, which never opens the files that it names.
 
 use std::fs;
 use std::io;
@@ -73,7 +74,7 @@ pub fn parse_with(text: &str, read: impl Fn(&str) -> io::Result<String>) -> Resu
     }
     file.warnings.extend(file.tenants.iter().filter_map(hasty));
     let mut flaws: Vec<Flaw> = file.tenants.iter().flat_map(check::flaws).collect();
-    flaws.extend(check::shared_tokens(file.tenants.iter()));
+    flaws.extend(check::shared(file.tenants.iter()));
     flaws.extend(twice(&file.tenants));
     if flaws.is_empty() { Ok(file) } else { Err(FileError::Flaws(flaws)) }
 }
@@ -94,12 +95,14 @@ fn parse_tenant(
     warnings: &mut Vec<String>,
 ) -> Result<Tenant, FileError> {
     let id = tenant.get("id").and_then(Value::as_str).unwrap_or("tenant without id").to_owned();
-    for (list, is_hashed) in [("tokens", Keeping::Hash), ("callback_secrets", Keeping::Clear)] {
+    for (list, keeping) in
+        [("tokens", Keeping::Hash), ("callback_secrets", Keeping::Clear), ("agents", Keeping::Password)]
+    {
         let members = tenant.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         for (i, member) in members.enumerate() {
             let path = format!("{id}: {list}[{i}]");
             let Some(member) = member.as_table_mut() else { continue };
-            settle(member, &path, is_hashed, read)?.into_iter().for_each(|warning| warnings.push(warning));
+            warnings.extend(settle(member, &path, keeping, read)?);
         }
     }
     if let Some(header) = tenant.get_mut("callback_header").and_then(Value::as_table_mut) {
@@ -116,42 +119,55 @@ fn parse_tenant(
 enum Keeping {
     Hash,
     Clear,
+    Password,
 }
 
-/// Replaces `secret_file`, and for tokens `secret`, by what the types know; gives a warning back.
+impl Keeping {
+    /// The field for the secret itself, for the file that holds it, and for its hash.
+    const fn fields(self) -> [&'static str; 3] {
+        match self {
+            Self::Hash | Self::Clear => ["secret", "secret_file", "secret_hash"],
+            Self::Password => ["password", "password_file", "password_hash"],
+        }
+    }
+}
+
+/// Replaces the name of a file, and for tokens the secret, by what the types know; gives a warning back.
 fn settle(
     member: &mut Table,
     path: &str,
     keeping: Keeping,
     read: &impl Fn(&str) -> io::Result<String>,
 ) -> Result<Option<String>, FileError> {
-    let given = ["secret", "secret_file", "secret_hash"].iter().filter(|key| member.contains_key(**key)).count();
-    if given > 1 {
-        return Err(shape(path, "has more than one of secret, secret_file and secret_hash"));
+    let [clear, in_file, hash] = keeping.fields();
+    if [clear, in_file, hash].iter().filter(|field| member.contains_key(**field)).count() > 1 {
+        return Err(shape(path, &format!("has more than one of {clear}, {in_file} and {hash}")));
     }
-    let text =
-        |value: Value| value.as_str().map(str::to_owned).ok_or_else(|| shape(path, "has a secret that is no text"));
-    let (secret, warning) = if let Some(file) = member.remove("secret_file") {
-        let file = text(file)?;
-        let secret = read(&file).map_err(|error| shape(&format!("{path}.secret_file"), &format!("{file}: {error}")))?;
-        let secret = secret.lines().next().unwrap_or_default().trim().to_owned();
-        if secret.is_empty() {
-            return Err(shape(&format!("{path}.secret_file"), &format!("{file}: is empty")));
-        }
-        (secret, None)
-    } else if let Some(secret) = member.remove("secret") {
-        let secret = text(secret)?;
+    let text = |value: Value, field: &str| match value {
+        Value::String(text) => Ok(text),
+        _ => Err(shape(&format!("{path}.{field}"), "is no text")),
+    };
+    let (secret, warning) = if let Some(file) = member.remove(in_file) {
+        (first_line(&text(file, in_file)?, &format!("{path}.{in_file}"), read)?, None)
+    } else if let Some(secret) = member.remove(clear) {
+        let secret = text(secret, clear)?;
         let is_clear = !secret.is_empty();
-        (secret, is_clear.then(|| format!("{path}.secret stands in the file in clear; secret_file keeps it out")))
+        (secret, is_clear.then(|| format!("{path}.{clear} stands in the file in clear; {in_file} keeps it out")))
     } else {
         return Ok(None);
     };
     match keeping {
-        Keeping::Clear => member.insert("secret".to_owned(), Value::String(secret)),
+        Keeping::Clear | Keeping::Password => member.insert(clear.to_owned(), Value::String(secret)),
         Keeping::Hash if secret.is_empty() => None,
-        Keeping::Hash => member.insert("secret_hash".to_owned(), Value::String(TokenHash::of(&secret).into())),
+        Keeping::Hash => member.insert(hash.to_owned(), Value::String(TokenHash::of(&secret).into())),
     };
     Ok(warning)
+}
+
+fn first_line(file: &str, path: &str, read: &impl Fn(&str) -> io::Result<String>) -> Result<String, FileError> {
+    let text = read(file).map_err(|error| shape(path, &format!("{file}: {error}")))?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() { Err(shape(path, &format!("{file}: is empty"))) } else { Ok(line.to_owned()) }
 }
 
 fn hasty(tenant: &Tenant) -> Option<String> {
@@ -162,7 +178,11 @@ fn hasty(tenant: &Tenant) -> Option<String> {
 
 fn twice(tenants: &[Tenant]) -> impl Iterator<Item = Flaw> {
     let repeated = tenants.iter().enumerate().filter(|(i, tenant)| tenants[..*i].iter().any(|t| t.id == tenant.id));
-    repeated.map(|(_, tenant)| Flaw { path: format!("{}: id", tenant.id), message: "is there twice".to_owned() })
+    repeated.map(|(_, tenant)| Flaw {
+        tenant: tenant.id.clone(),
+        path: "id".to_owned(),
+        message: "is there twice".to_owned(),
+    })
 }
 
 fn without_secrets(tenant: &Tenant) -> Tenant {

@@ -8,10 +8,13 @@ mod agent;
 mod change;
 mod check;
 mod credential;
+pub mod desk;
 mod document;
+pub mod edit;
 pub mod file;
 mod hours;
 mod limits;
+pub mod password;
 mod secret;
 mod tenant;
 

@@ -155,6 +155,7 @@ pub struct CallbackSecret {
     /// Its name.
     pub name: String,
     /// `whsec_` and Base64.
+    #[serde(default)]
     pub secret: Sealed,
 }
 

@@ -220,6 +220,63 @@ fn two_tenants_cannot_answer_to_one_token() {
 }
 
 #[test]
+fn a_password_in_clear_is_hashed_when_it_is_applied_and_only_when_it_is_new() {
+    let agent = |password: &str| {
+        small(&format!("[[tenant.agents]]\nextension = \"1\"\nname = \"A\"\nemail = \"a@t.example\"\n{password}\n"))
+    };
+    let stored = |directory: &Directory| directory.tenant("t").unwrap().agent("1").unwrap().password_hash.clone();
+    let sealed = |text: &str, now: &Directory| {
+        let mut file = parse_with(text, |_| Ok("open sesame\n".to_owned())).unwrap();
+        password::seal(&mut file.tenants, now);
+        (apply(now, &file.tenants).unwrap(), file.warnings)
+    };
+    let (first, warnings) = sealed(&agent("password = \"open sesame\""), &Directory::default());
+    assert_eq!(warnings, ["t: agents[0].password stands in the file in clear; password_file keeps it out"]);
+    let hash = stored(&first).unwrap();
+    assert!(
+        password::fits(&Sealed::new("open sesame"), &hash)
+            && !to_document(first.tenant("t").unwrap()).contains("sesame")
+    );
+    let (again, warnings) = sealed(&agent("password_file = \"/run/a\""), &first);
+    assert_eq!((stored(&again), warnings.len()), (Some(hash.clone()), 0), "the same password keeps its hash");
+    let (other, _) = sealed(&agent("password = \"closed sesame\""), &first);
+    assert!(password::fits(&Sealed::new("closed sesame"), &stored(&other).unwrap()));
+    assert_eq!(stored(&sealed(&agent(""), &first).0), None, "what the file leaves out is removed");
+
+    let unsealed = parse(&agent("password = \"open sesame\"")).unwrap();
+    assert!(apply(&first, &unsealed.tenants).is_err(), "nothing in clear is ever stored");
+    for (password, wrong) in [
+        ("password = \"short\"", "t: agents[0].password: is not 8 to 256 characters long"),
+        ("password = 7", "t: agents[0].password: is no text"),
+        ("password = \"x\"\npassword_hash = \"\"", "t: agents[0]: has more than one of password, password_file"),
+    ] {
+        let error = parse(&agent(password)).unwrap_err().to_string();
+        assert!(error.starts_with(wrong), "{error}");
+    }
+}
+
+#[test]
+fn a_phone_is_one_tenants_alone() {
+    let agent = "[[tenant.agents]]\nextension = \"1\"\nname = \"A\"\nemail = \"a@t.example\"\ndevice = \"PJSIP/101\"";
+    let flaws = apply(&demo(), &parse(&small(agent)).unwrap().tenants).unwrap_err();
+    assert_eq!(flaws[0].to_string(), "t: agents[0].device: is another tenant's phone");
+    let service = "[[tenant.services]]\nextension = \"1\"\nname = \"A\"\nendpoint = \"PJSIP/201\"";
+    let flaws = apply(&demo(), &parse(&small(service)).unwrap().tenants).unwrap_err();
+    assert_eq!(flaws[0].to_string(), "t: services[0].endpoint: is another tenant's phone");
+    let trunk = "[[tenant.services]]\nextension = \"1\"\nname = \"A\"\nendpoint = \"PJSIP/800@carrier\"";
+    assert!(apply(&demo(), &parse(&small(trunk)).unwrap().tenants).is_ok(), "a trunk is everybody's");
+}
+
+#[test]
+fn a_long_list_is_told_by_its_length() {
+    let numbers: Vec<String> = (0..40_000).map(|n| format!("\"+1212{:07}\"", 2_000_000 + n)).collect();
+    let text = small(&format!("do_not_call = [{}]", numbers.join(",")));
+    let now =
+        apply(&Directory::default(), &parse(&small("do_not_call = [\"+12125550199\"]")).unwrap().tenants).unwrap();
+    assert_eq!(lines(&now, &text), ["t: do_not_call − +12125550199", "t: do_not_call + 40000 entries"]);
+}
+
+#[test]
 fn a_file_of_another_shape_is_refused_with_the_place() {
     let cases = [
         ("x =", "line 1: "),
@@ -264,6 +321,12 @@ fn every_flaw_is_named_by_its_field() {
         ("", "[[tenant.callback_secrets]]\nname = \"a\"\nsecret = \"whsec_\"", "t: callback_secrets[0].secret: is not"),
         ("", &format!("{agent}{}", agent.replace("\"1\"", "\"2\"")), "t: agents[1].email: is there twice"),
         ("", &agent.replace("extension = \"1\"", "extension = \"x\""), "t: agents[0].extension: is not 1 to 16"),
+        ("", "[[tenant.routes]]\nname = \" \"\nendpoint = \"PJSIP/{number}@x\"", "t: routes[0].name: is empty"),
+        (
+            "",
+            "[[tenant.tokens]]\nname = \"session:1\"\nsecret = \"s\"\nscopes = []",
+            "t: tokens[0].name: is a name that",
+        ),
         ("", &format!("{agent}logged_in_at = \"7\""), "t: agents[0].logged_in_at: is not an agent"),
         ("", &format!("{agent}caller_id = \"+12125550100\""), "t: agents[0].caller_id: is not one of"),
         ("", &format!("{agent}password_hash = \"clear\""), "t: agents[0].password_hash: is not an Argon2id"),
@@ -300,6 +363,8 @@ fn duplicates_are_refused() {
     }
 }
 
+const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$ZGlhbGJyaWRnZS1kZW1vIQ$97ZRZVYebfyfUbIWu1J4fKvqL9lgs+dSMIIYpBx2r3Q";
+
 fn any_tenant() -> impl Strategy<Value = Tenant> {
     let agents = prop::collection::btree_map("[1-9][0-9]{0,6}", ("\\PC{0,12}", any::<[bool; 4]>()), 0..6);
     let numbers = prop::collection::btree_set("\\+1[2-9][0-9]{9}", 0..4);
@@ -309,7 +374,7 @@ fn any_tenant() -> impl Strategy<Value = Tenant> {
             name,
             login_code: flags[0].then(|| extension.clone()),
             logged_in_at: flags[1].then(|| extension.clone()),
-            password_hash: flags[2].then(|| Sealed::new(format!("$argon2id${extension}"))),
+            password_hash: flags[2].then(|| Sealed::new(HASH)),
             blocked: flags[3],
             extension,
             ..Agent::default()

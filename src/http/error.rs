@@ -14,6 +14,7 @@ use crate::engine::Unavailable;
 use crate::http::auth::Denied;
 use crate::http::body::BodyError;
 use crate::http::limits::TooMany;
+use crate::http::password::Busy;
 use crate::store::StoreError;
 
 /// All kinds of refusals.
@@ -216,6 +217,12 @@ impl From<Denied> for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(why: Unavailable) -> Self {
         Self::new(Kind::Unavailable, why.to_string()).after(1)
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::new(Kind::Unavailable, "too many passwords wait to be hashed").after(1)
     }
 }
 

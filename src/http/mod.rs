@@ -57,6 +57,7 @@ use crate::clock::Clock;
 use crate::config::SessionConfig;
 use crate::device::Devices;
 use crate::directory::Directory;
+use crate::editor::Editor;
 use crate::engine::Engine;
 use crate::http::auth::Gate;
 use crate::http::door::eightbyeight::Questions;
@@ -72,10 +73,12 @@ pub type CallbackCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 pub struct Ports {
     /// Where orders go.
     pub engine: Engine,
-    /// What is known of calls, and where the directory is kept.
+    /// What is known of calls.
     pub store: Arc<dyn Store>,
     /// The directory that counts now.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// Who changes it.
+    pub editor: Arc<Editor>,
     /// Counts commits that brought events: only a wake-up, the truth is in the store.
     pub events: watch::Receiver<u64>,
     /// States of all phones.
@@ -143,8 +146,6 @@ struct Shared {
     gate: Gate,
     sign_ins: SignIns,
     questions: Questions,
-    /// Held by whoever changes the directory: changes come one after the other.
-    editing: tokio::sync::Mutex<()>,
 }
 
 /// The routers of one daemon. They share their limits.
@@ -158,7 +159,6 @@ impl Doors {
             gate: Gate::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
-            editing: tokio::sync::Mutex::default(),
         }))
     }
 

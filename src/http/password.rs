@@ -1,32 +1,29 @@
-//! Passwords, compared with their Argon2id hashes: on threads where that may take its time, at most two
-//! at once, because each comparison costs 19 MiB and a good part of a second on purpose.
+//! Passwords, hashed and compared with their hashes: on threads where that may take its time, at most two
+//! at once, because each costs 19 MiB and a good part of a second on purpose.
 //!
 //! Somebody who does not exist costs the same time as somebody with another password.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordVerifier as _;
-use argon2::password_hash::phc::PasswordHash;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::directory::Sealed;
+use crate::directory::{Sealed, password};
 
-/// Comparisons at once.
+/// Hashed or compared at once.
 const AT_ONCE: usize = 2;
-/// How long a comparison may wait for its turn.
+/// How long one may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Nobody's password: what is compared for those who have none.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ZGlhbGJyaWRnZS1ub25lIQ$YmJylt4QUO2fRaIxM8AqdnX/CfzzcPDoAJWO7jdJdS4";
 
-/// Too many passwords wait to be compared.
+/// Too many passwords wait for their turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// Compares passwords.
+/// Hashes and compares passwords.
 #[derive(Debug)]
 pub(super) struct Passwords(Arc<Semaphore>);
 
@@ -39,21 +36,24 @@ impl Default for Passwords {
 impl Passwords {
     /// Whether this is the password with this hash. Where there is no hash it never is.
     pub(super) async fn fits(&self, password: Sealed, hash: Option<Sealed>) -> Result<bool, Busy> {
+        self.work(move || {
+            let known = hash.is_some();
+            password::fits(&password, &hash.unwrap_or_else(|| Sealed::new(NOBODY))) && known
+        })
+        .await
+    }
+
+    /// Has something done with passwords when its turn comes.
+    pub(super) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let turn = timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(Busy) };
-        let compared = tokio::task::spawn_blocking(move || {
-            // A caller that goes away leaves the comparison running: its turn ends with it.
+        let done = tokio::task::spawn_blocking(move || {
+            // A caller that goes away leaves the work running: its turn ends with it.
             let _turn = turn;
-            let fits = is_of(&password, hash.as_ref().map_or(NOBODY, Sealed::expose));
-            fits && hash.is_some()
+            work()
         });
-        Ok(compared.await.unwrap_or(false))
+        done.await.map_err(|_| Busy)
     }
-}
-
-fn is_of(password: &Sealed, hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
 }
 
 #[cfg(test)]
@@ -74,6 +74,6 @@ mod tests {
         assert!(!fits("", Some(HASH)).await);
         assert!(!fits("demo-pass", Some("no hash")).await);
         assert!(!fits("demo-pass", None).await);
-        assert!(PasswordHash::new(NOBODY).is_ok(), "costs what a real one costs");
+        assert!(password::is_hash(NOBODY), "costs what a real one costs");
     }
 }

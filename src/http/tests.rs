@@ -7,6 +7,7 @@ mod abuse_table;
 mod api;
 mod calls;
 mod clicks;
+mod directory;
 mod eightbyeight;
 mod getdesk;
 mod idempotency;

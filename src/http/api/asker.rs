@@ -63,6 +63,11 @@ impl Asker {
         self.credential.agent.as_deref()
     }
 
+    /// Whether it may change the directory. An agent's own credential never does.
+    pub(in crate::http) fn administers(&self) -> bool {
+        self.agent().is_none() && self.credential.allows(Scope::Admin)
+    }
+
     /// Whether a call exists for whoever asks: it is the tenant's, and an agent's own credential knows of
     /// that agent's calls alone.
     pub(in crate::http) fn knows(&self, call: &CallRequest) -> bool {
@@ -127,7 +132,6 @@ pub(in crate::http) enum Dial {}
 #[derive(Debug)]
 pub(in crate::http) enum Terminate {}
 /// To change the directory.
-#[expect(dead_code, reason = "its users come next")]
 #[derive(Debug)]
 pub(in crate::http) enum Admin {}
 
@@ -164,7 +168,11 @@ impl<P: Permission> FromRequestParts<Arc<Shared>> for May<P> {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
         let asker = Asker::from_request_parts(parts, shared).await?;
-        if !asker.credential.allows(P::SCOPE) {
+        let is_allowed = match P::SCOPE {
+            Scope::Admin => asker.administers(),
+            scope => asker.credential.allows(scope),
+        };
+        if !is_allowed {
             return Err(ApiError::forbidden());
         }
         Ok(Self(asker, PhantomData))

@@ -203,7 +203,9 @@ fn field_of(path: &serde_path_to_error::Path, last: Option<&str>) -> String {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    last.into_iter().for_each(name);
+    // A field that is unknown is the path's last already; one that is missing is not.
+    let is_named = |last: &str| matches!(path.iter().next_back(), Some(Segment::Map { key }) if shown(key) == last);
+    last.into_iter().filter(|last| !is_named(last)).for_each(name);
     field.replace(".[", "[")
 }
 
@@ -281,6 +283,19 @@ mod tests {
         ] {
             let error = parse::<Order>(body.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), detail, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_may_not_be_there_is_named_once() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Strict {
+            limits: Option<Box<Strict>>,
+        }
+        for (body, detail) in [(r#"{"x":1}"#, "x is unknown"), (r#"{"limits":{"x":1}}"#, "limits.x is unknown")] {
+            assert_eq!(parse::<Strict>(body.as_bytes()).unwrap_err().to_string(), detail);
         }
     }
 

@@ -3,25 +3,35 @@
 //! A handler takes who asks as [`May`], its input by [`Query`], [`Id`] and [`JsonBody`], and refuses with
 //! an [`ApiError`].
 
+mod agents;
 mod asker;
 mod calls;
+mod csv;
 mod devices;
 mod directory;
+mod do_not_call;
+mod edit;
+mod etag;
 pub(super) mod health;
 mod input;
 mod list;
 mod me;
+mod members;
+mod tenant;
+mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use utoipa_axum::router::OpenApiRouter;
 
-use asker::{Asker, Dial, May, Read, Terminate};
+use asker::{Admin, Asker, Dial, May, Read, Terminate};
 use input::{Id, JsonBody, Query};
 use list::{List, Page};
 
+use crate::dial::route::{DialPlan, Route};
+use crate::directory::{Agent, CallerId, Credential, Queue, Service};
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
@@ -33,7 +43,29 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 /// All resources, each with its description.
 fn described() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().merge(calls::routes()).merge(devices::routes()).merge(me::routes())
+    OpenApiRouter::new()
+        .merge(calls::routes())
+        .merge(devices::routes())
+        .merge(me::routes())
+        .merge(directory_routes().into())
+}
+
+/// What a tenant's administrator edits.
+fn directory_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .merge(members::routes::<Agent>())
+        .merge(members::routes::<CallerId>())
+        .merge(members::routes::<Service>())
+        .merge(members::routes::<Route>())
+        .merge(members::routes::<DialPlan>())
+        .merge(members::routes::<Queue>())
+        .route("/v1/agents/{extension}/password", put(agents::set_password))
+        .route("/v1/agents/{extension}/desk", post(agents::log_in).delete(agents::log_out))
+        .route("/v1/tokens", get(members::list::<Credential>).post(tokens::create))
+        .route("/v1/tokens/{name}", get(members::show::<Credential>).delete(members::remove::<Credential>))
+        .route("/v1/do-not-call", get(do_not_call::list).post(do_not_call::add).put(do_not_call::replace))
+        .route("/v1/do-not-call/{number}", delete(do_not_call::remove))
+        .route("/v1/tenant", get(tenant::show).patch(tenant::patch))
 }
 
 /// The same, and what is for the admin socket alone.
@@ -41,6 +73,7 @@ pub(super) fn admin_routes() -> Router<Arc<Shared>> {
     let directory = Router::new()
         .route("/v1/directory", get(directory::export).put(directory::apply))
         .route("/v1/directory/check", post(directory::check))
+        .route("/v1/tenants", get(tenant::list))
         .method_not_allowed_fallback(not_this_method);
     routes().merge(directory)
 }

@@ -11,6 +11,7 @@ use super::Refused;
 use crate::directory::{Agent, Directory, Sealed, Tenant};
 use crate::http::crowd::subscriber;
 use crate::http::door::params::Params;
+use crate::http::error::ApiError;
 use crate::http::limits::{Buckets, Rate};
 use crate::http::password::Passwords;
 use crate::http::{Peer, Ports};
@@ -99,6 +100,27 @@ impl SignIns {
             (Ok(_), _) => Err(Refused::Wrong),
             (Err(_), _) => Err(Refused::Unavailable),
         }
+    }
+
+    /// Whether an agent who is signed in knows their own password: counted as signing in is.
+    pub(in crate::http) async fn prove(
+        &self,
+        ports: &Ports,
+        (tenant, agent): (&Tenant, &Agent),
+        password: Sealed,
+    ) -> Result<bool, ApiError> {
+        let key = (None, (tenant.id.clone(), agent.extension.clone()));
+        self.count(&key, ports.clock.now())?;
+        let fits = self.passwords.fits(password, agent.password_hash.clone()).await;
+        if fits != Ok(false) {
+            self.forgive(&key, ports.clock.now());
+        }
+        fits.map_err(|_| Refused::Unavailable.into())
+    }
+
+    /// What hashes passwords.
+    pub(in crate::http) const fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     fn count(&self, (address, account): &(Option<IpAddr>, Account), now: Timestamp) -> Result<(), Refused> {

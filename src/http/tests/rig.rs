@@ -19,6 +19,7 @@ use crate::config::SessionConfig;
 use crate::device::{DeviceState, Devices};
 use crate::dial::policy::{Admission, Exceeded, Hours, Limit};
 use crate::directory::{Directory, file};
+use crate::editor::Editor;
 use crate::engine::{DoorOrder, Engine, Receipt, Usage, Wrapped};
 use crate::http::order;
 use crate::http::{Audio, Doors, HttpCounters, NoAudio, Peer, Ports, Recordings};
@@ -128,6 +129,7 @@ impl Rig {
             engine: Engine::new(orders),
             store: Arc::clone(&store) as Arc<dyn Store>,
             directory: Arc::clone(&directory),
+            editor: Arc::new(Editor::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&directory), Clock::start())),
             events: events_heard,
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,

@@ -1,0 +1,68 @@
+//! `/v1/tenant`: settings that are no list. `/v1/tenants`, on the admin socket: who there is.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use crate::directory::Tenant;
+use crate::directory::edit::{APART, patched, settings};
+use crate::http::Shared;
+use crate::http::api::edit::edit;
+use crate::http::api::etag::Conditions;
+use crate::http::api::input::{self, JsonBody};
+use crate::http::api::list::List;
+use crate::http::api::{Admin, Asker, May, Read};
+use crate::http::error::{ApiError, Kind};
+
+/// What an agent's own credential sees.
+const FOR_AGENTS: [&str; 4] = ["id", "region", "time_zone", "language"];
+
+/// `GET /v1/tenant`
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    asker: May<Read>,
+    conditions: Conditions,
+) -> Result<Response, ApiError> {
+    let tenant = asker.tenant(&shared.ports.directory.load())?;
+    Ok(conditions.show_json(&view(&tenant, &asker)))
+}
+
+/// `PATCH /v1/tenant`: a merge patch; null takes a setting back to its default. Secrets that are named
+/// without their value stay.
+pub(super) async fn patch(
+    State(shared): State<Arc<Shared>>,
+    asker: May<Admin>,
+    conditions: Conditions,
+    body: JsonBody<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    for field in body.value.keys() {
+        if field == "id" || APART.contains(&field.as_str()) {
+            return Err(ApiError::new(Kind::Impossible, format!("{field} is not changed here")).at(field.clone()));
+        }
+    }
+    let edited = edit(&shared, &asker, None, |tenant| {
+        conditions.allow(Some(&view(tenant, &asker)))?;
+        let (wanted, _): (Tenant, _) = input::parse(patched(tenant, body.value).to_string().as_bytes())?;
+        Ok(wanted)
+    });
+    Ok(Conditions::default().show_json(&view(&*edited.await?, &asker)))
+}
+
+fn view(tenant: &Tenant, asker: &Asker) -> Value {
+    let mut view = settings(tenant);
+    if let (Some(_), Value::Object(fields)) = (asker.agent(), &mut view) {
+        fields.retain(|field, _| FOR_AGENTS.contains(&field.as_str()));
+    }
+    view
+}
+
+/// `GET /v1/tenants`
+pub(super) async fn list(State(shared): State<Arc<Shared>>, _: May<Admin>, conditions: Conditions) -> Response {
+    let directory = shared.ports.directory.load();
+    let tenants = directory.tenants.values().map(|tenant| {
+        json!({ "id": tenant.id, "region": tenant.region, "time_zone": tenant.time_zone, "agents": tenant.agents.len() })
+    });
+    conditions.show_json(&List::whole(tenants.collect()))
+}
