@@ -149,6 +149,7 @@ struct Shared {
     suspects: Suspects,
     sign_ins: SignIns,
     questions: Questions,
+    audience: api::Audience,
 }
 
 /// The routers of one daemon. They share their limits.
@@ -163,6 +164,7 @@ impl Doors {
             suspects: Suspects::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
+            audience: api::Audience::default(),
         }))
     }
 
