@@ -36,10 +36,10 @@
 //! # One call, end to end
 //!
 //! ```text
-//!  1  a door         reads its dialect into one Click; credential, limits, number, caller id, route,
+//!  1  a door         reads its dialect into one Click; credential, number, destination, caller id, route,
 //!                    do-not-call, device: what is refused is refused here, with the reason
 //!  2  engine inbox   the order, with a reply to come. A full inbox is a refusal, never a wait
-//!  3  switchboard    Call::start: create leg A
+//!  3  switchboard    the same click again is the first one's call; limits; then a call: create leg A
 //!  4  store          one transaction: snapshot, ledger, audit
 //!  5  the door       answers with the call's id; it has not waited for Asterisk
 //!  6  Asterisk       gets the bridge and A's channel, under ids that were stored before

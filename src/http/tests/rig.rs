@@ -35,6 +35,8 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
+const TOO_OFTEN: Exceeded =
+    Exceeded { limit: Limit::DestinationPerTenMinutes, most: 3, retry_after: Duration::from_mins(4), ..BUSY };
 const BUSY: Exceeded =
     Exceeded { limit: Limit::AgentActive, most: 1, hours: Hours::Office, retry_after: Duration::from_millis(4_100) };
 
@@ -83,6 +85,7 @@ pub(super) enum EngineDoes {
     AcceptAndStore,
     SayDuplicate,
     SayAgentBusy,
+    SayTooOften,
     SayKeyReused,
     Nothing,
 }
@@ -92,7 +95,7 @@ pub(super) struct Rig {
     pub(super) ari: watch::Sender<LinkState>,
     pub(super) ami: watch::Sender<LinkState>,
     /// Keeps its other end alive.
-    _events: watch::Sender<u64>,
+    pub(super) events: watch::Sender<u64>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) counters: Arc<HttpCounters>,
@@ -148,7 +151,7 @@ impl Rig {
         };
         let peer = Peer::Address("192.0.2.7".parse().unwrap());
         let doors = Doors::new(ports);
-        Self { doors, ari, ami, _events: events, store, directory, counters, stopping, orders: seen, peer }
+        Self { doors, ari, ami, events, store, directory, counters, stopping, orders: seen, peer }
     }
 
     /// Sends a request to the public router.
@@ -229,6 +232,7 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
                     }
                     EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
                     EngineDoes::SayAgentBusy => Receipt::TooMany(BUSY),
+                    EngineDoes::SayTooOften => Receipt::TooMany(TOO_OFTEN),
                     EngineDoes::SayKeyReused => Receipt::KeyReused,
                     EngineDoes::Nothing => {
                         unanswered.push(reply);
