@@ -41,6 +41,9 @@ pub struct Credential {
     /// Extension of the agent whose own token it is, and the only one it may act for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// It is refused everything: the limits against fraud have done that, or an administrator.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 impl Credential {

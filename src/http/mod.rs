@@ -24,6 +24,7 @@ mod page;
 mod password;
 mod serve;
 mod session;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -62,6 +63,7 @@ use crate::engine::Engine;
 use crate::http::auth::Gate;
 use crate::http::door::eightbyeight::Questions;
 use crate::http::login::SignIns;
+use crate::http::suspicion::Suspects;
 use crate::link::LinkState;
 use crate::store::Store;
 
@@ -144,6 +146,7 @@ pub trait Recordings: Send + Sync {
 struct Shared {
     ports: Ports,
     gate: Gate,
+    suspects: Suspects,
     sign_ins: SignIns,
     questions: Questions,
     audience: api::Audience,
@@ -158,6 +161,7 @@ impl Doors {
         Self(Arc::new(Shared {
             ports,
             gate: Gate::default(),
+            suspects: Suspects::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
             audience: api::Audience::default(),

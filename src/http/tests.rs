@@ -16,5 +16,6 @@ mod login;
 mod openapi;
 mod refusals;
 mod rig;
+mod suspicion;
 mod voicenter;
 mod wire;

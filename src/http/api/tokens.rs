@@ -46,7 +46,8 @@ pub(super) async fn create(
         return Err(ApiError::new(Kind::Forbidden, "scopes holds more than this token has itself").at("scopes"));
     }
     let token = format!("db_{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-    let credential = Credential { name, secret_hash: Some(TokenHash::of(&token)), scopes, networks, agent };
+    let secret_hash = Some(TokenHash::of(&token));
+    let credential = Credential { name, secret_hash, scopes, networks, agent, suspended: false };
     let name = credential.name.clone();
     let tenant = edit_tenant(&shared, &asker, Some(("tokens", &name)), |tenant| {
         if edit::find::<Credential>(tenant, &name).is_some() {

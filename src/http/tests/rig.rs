@@ -35,6 +35,8 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
+const TOO_OFTEN: Exceeded =
+    Exceeded { limit: Limit::DestinationPerTenMinutes, most: 3, retry_after: Duration::from_mins(4), ..BUSY };
 const BUSY: Exceeded =
     Exceeded { limit: Limit::AgentActive, most: 1, hours: Hours::Office, retry_after: Duration::from_millis(4_100) };
 
@@ -83,6 +85,7 @@ pub(super) enum EngineDoes {
     AcceptAndStore,
     SayDuplicate,
     SayAgentBusy,
+    SayTooOften,
     SayKeyReused,
     Nothing,
 }
@@ -229,6 +232,7 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
                     }
                     EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
                     EngineDoes::SayAgentBusy => Receipt::TooMany(BUSY),
+                    EngineDoes::SayTooOften => Receipt::TooMany(TOO_OFTEN),
                     EngineDoes::SayKeyReused => Receipt::KeyReused,
                     EngineDoes::Nothing => {
                         unanswered.push(reply);
