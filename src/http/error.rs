@@ -54,7 +54,6 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The list that is documented.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation comes next"))]
     pub(super) const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Unauthorized,

@@ -148,6 +148,7 @@ struct Shared {
     gate: Gate,
     sign_ins: SignIns,
     questions: Questions,
+    audience: api::Audience,
 }
 
 /// The routers of one daemon. They share their limits.
@@ -161,6 +162,7 @@ impl Doors {
             gate: Gate::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
+            audience: api::Audience::default(),
         }))
     }
 

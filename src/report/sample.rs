@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{
-    AgentRef, Call, CallId, CallRequest, Event, Gone, Identity, Leg, LegPlan, LineEvent, QueuePlan, RecordingEvent,
-    ReportPlan, TransactionCode, WrapUp,
+    AgentRef, Call, CallId, CallRequest, Cause, Event, Gone, Identity, Leg, LegPlan, LineEvent, QueuePlan,
+    RecordingEvent, ReportPlan, TransactionCode, WrapUp,
 };
 use crate::dial::number::Party;
 use crate::ledger::CallEvent;
@@ -45,7 +45,7 @@ pub fn callback(sampled: &Sampled<'_>, kind: EventKind, url: String) -> Option<C
 /// A minute in which Alice reached somebody, and noted what came of it.
 fn event_of(sampled: &Sampled<'_>, kind: EventKind) -> Option<CallEvent> {
     let line = |leg, event| Event::Line(leg, event);
-    let gone = || LineEvent::Gone(Gone::Missing);
+    let gone = || LineEvent::Gone(Gone::Destroyed(Cause { q850: 16, sip: None }));
     let code = sold();
     let minute = [
         (0, Event::Accepted),

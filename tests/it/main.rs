@@ -13,6 +13,7 @@ mod callbacks;
 mod caller_id;
 mod crash;
 mod getdesk;
+mod identical;
 mod make_call;
 mod metrics;
 mod observer;

@@ -97,7 +97,8 @@ async fn readiness_tells_which_part_is_away(rig: &Rig) -> anyhow::Result<()> {
     rig.daemon.wait_ready(Duration::from_secs(6)).await
 }
 
-fn dialbridge(rig: &Rig, arguments: &[&str]) -> anyhow::Result<Output> {
+/// One command of the command line, over the admin socket.
+pub(crate) fn dialbridge(rig: &Rig, arguments: &[&str]) -> anyhow::Result<Output> {
     let socket = rig.world.dir.join("dialbridge.sock");
     Ok(Command::new(env!("CARGO_BIN_EXE_dialbridge")).args(arguments).env("DIALBRIDGE_SOCKET", socket).output()?)
 }

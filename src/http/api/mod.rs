@@ -11,13 +11,16 @@ mod csv;
 mod devices;
 mod directory;
 mod do_not_call;
+mod docs;
 mod edit;
 mod etag;
+mod events;
 pub(super) mod health;
 mod input;
 mod list;
 mod me;
 mod members;
+mod openapi;
 mod resources;
 mod tenant;
 mod tokens;
@@ -32,12 +35,17 @@ use asker::{Admin, Asker, Dial, May, Read, Terminate};
 use input::{Id, JsonBody, Query};
 use list::{List, Page};
 
+pub(super) use events::Audience;
+
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
 /// What everybody with a token may ask.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    let (router, _) = described().split_for_parts();
+    let (router, described) = described().split_for_parts();
+    let document = openapi::document(described);
+    let document = get(move || std::future::ready(openapi::send(document.clone())));
+    let router = router.route("/v1/openapi.json", document).merge(docs::routes());
     router.method_not_allowed_fallback(not_this_method)
 }
 
@@ -46,6 +54,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .merge(calls::routes())
         .merge(callbacks::routes())
+        .merge(events::routes())
         .merge(devices::routes())
         .merge(me::routes())
         .merge(directory_routes())

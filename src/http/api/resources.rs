@@ -48,8 +48,12 @@ macro_rules! resource {
                     ("limit" = Option<u32>, Query, minimum = 1, maximum = 200,
                      description = "Members on a page; by default 50"),
                     ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+                    ("If-None-Match" = Option<String>, Header, description = "The entity tag of what was seen"),
                 ),
-                responses((status = 200, description = "A page, in the order of the keys", body = List<$member>)))]
+                responses(
+                    (status = 200, description = "A page, in the order of the keys", body = List<$member>),
+                    (status = 304, description = "As it was seen"),
+                ))]
             pub(super) async fn list(
                 State(shared): State<Arc<Shared>>,
                 asker: May<Read>,
@@ -61,9 +65,15 @@ macro_rules! resource {
 
             #[doc = $show]
             #[utoipa::path(get, path = $one, tag = "directory", operation_id = $show_id,
-                params(($key = String, Path, description = "Its key")),
-                responses((status = 200, description = "As it is now", body = $member,
-                           headers(("ETag" = String, description = "For `If-Match`")))))]
+                params(
+                    ($key = String, Path, description = "Its key"),
+                    ("If-None-Match" = Option<String>, Header, description = "The entity tag of what was seen"),
+                ),
+                responses(
+                    (status = 200, description = "As it is now", body = $member,
+                     headers(("ETag" = String, description = "For `If-Match`"))),
+                    (status = 304, description = "As it was seen"),
+                ))]
             pub(super) async fn show(
                 State(shared): State<Arc<Shared>>,
                 asker: May<Read>,
@@ -131,37 +141,37 @@ macro_rules! resource {
 resource!(agents of Agent, "/v1/agents" by "extension" in "/v1/agents/{extension}",
     list "listAgents" "List agents.",
     show "showAgent" "Show an agent.",
-    remove "removeAgent" "Remove an agent.",
+    remove "deleteAgent" "Remove an agent.",
     put "putAgent" "Make or replace an agent.");
 
 resource!(numbers of CallerId, "/v1/numbers" by "number" in "/v1/numbers/{number}",
     list "listNumbers" "List the company's numbers.",
     show "showNumber" "Show a number of the company.",
-    remove "removeNumber" "Remove a number of the company.",
+    remove "deleteNumber" "Remove a number of the company.",
     put "putNumber" "Make or replace a number of the company.");
 
 resource!(services of Service, "/v1/services" by "extension" in "/v1/services/{extension}",
     list "listServices" "List services: menus, queues and other extensions without a person.",
     show "showService" "Show a service.",
-    remove "removeService" "Remove a service.",
+    remove "deleteService" "Remove a service.",
     put "putService" "Make or replace a service.");
 
 resource!(exits of Route, "/v1/routes" by "name" in "/v1/routes/{name}",
     list "listRoutes" "List routes: the ways out.",
     show "showRoute" "Show a route.",
-    remove "removeRoute" "Remove a route.",
+    remove "deleteRoute" "Remove a route.",
     put "putRoute" "Make or replace a route.");
 
 resource!(dial_plans of DialPlan, "/v1/dial-plans" by "id" in "/v1/dial-plans/{id}",
     list "listDialPlans" "List dial plans.",
     show "showDialPlan" "Show a dial plan.",
-    remove "removeDialPlan" "Remove a dial plan.",
+    remove "deleteDialPlan" "Remove a dial plan.",
     put "putDialPlan" "Make or replace a dial plan.");
 
 resource!(queues of Queue, "/v1/queues" by "id" in "/v1/queues/{id}",
     list "listQueues" "List queues, with the codes that their calls are wrapped up with.",
     show "showQueue" "Show a queue.",
-    remove "removeQueue" "Remove a queue.",
+    remove "deleteQueue" "Remove a queue.",
     put "putQueue" "Make or replace a queue.");
 
 resource!(credentials of Credential, "/v1/tokens" by "name" in "/v1/tokens/{name}",

@@ -27,8 +27,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 
 /// Show the tenant's settings: all that is in no list of its own.
 #[utoipa::path(get, path = "/v1/tenant", tag = "directory", operation_id = "showTenant",
-    responses((status = 200, description = "The settings; to an agent's own token those that it needs", body = Tenant,
-               headers(("ETag" = String, description = "For `If-Match`")))))]
+    params(("If-None-Match" = Option<String>, Header, description = "The entity tag of what was seen")),
+    responses(
+        (status = 200, description = "The settings; to an agent's own token those that it needs", body = Tenant,
+         headers(("ETag" = String, description = "For `If-Match`"))),
+        (status = 304, description = "As they were seen"),
+    ))]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     asker: May<Read>,
@@ -41,7 +45,7 @@ pub(super) async fn show(
 /// Change settings of the tenant: a merge patch (RFC 7396).
 ///
 /// Null takes a setting back to its default. Secrets that are named without their value stay.
-#[utoipa::path(patch, path = "/v1/tenant", tag = "directory", operation_id = "patchTenant",
+#[utoipa::path(patch, path = "/v1/tenant", tag = "directory", operation_id = "changeTenant",
     params(("If-Match" = Option<String>, Header, description = "The entity tag of what is to be changed")),
     request_body = Tenant,
     responses(

@@ -92,7 +92,7 @@ pub(super) struct Rig {
     pub(super) ari: watch::Sender<LinkState>,
     pub(super) ami: watch::Sender<LinkState>,
     /// Keeps its other end alive.
-    _events: watch::Sender<u64>,
+    pub(super) events: watch::Sender<u64>,
     pub(super) store: Arc<MemoryStore>,
     pub(super) directory: Arc<ArcSwap<Directory>>,
     pub(super) counters: Arc<HttpCounters>,
@@ -149,7 +149,7 @@ impl Rig {
         };
         let peer = Peer::Address("192.0.2.7".parse().unwrap());
         let doors = Doors::new(ports);
-        Self { doors, ari, ami, _events: events, store, directory, counters, stopping, orders: seen, peer }
+        Self { doors, ari, ami, events, store, directory, counters, stopping, orders: seen, peer }
     }
 
     /// Sends a request to the public router.
