@@ -142,7 +142,11 @@ impl FromRequestParts<Arc<Shared>> for Asker {
 
 /// Whose token it is; without one, whose session.
 async fn identified(parts: &Parts, shared: &Shared) -> Result<Asker, ApiError> {
-    let Some(header) = parts.headers.get(AUTHORIZATION) else { return signed_in(parts, shared).await };
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = headers.next() else { return signed_in(parts, shared).await };
+    if headers.next().is_some() {
+        return Err(ApiError::malformed("Authorization", "is given twice"));
+    }
     let token = header.to_str().ok().and_then(bearer).ok_or_else(ApiError::unauthorized)?;
     let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Local);
     let client = client::address(peer, &parts.headers, &shared.ports.trusted_proxies);

@@ -28,6 +28,8 @@ mod tokens;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -80,7 +82,10 @@ pub(super) async fn nothing_here() -> ApiError {
     ApiError::not_found()
 }
 
-/// The router adds which methods there are.
-async fn not_this_method() -> ApiError {
-    ApiError::new(Kind::MethodNotAllowed, "this method is not allowed here")
+/// The router adds which methods there are, which is all that a preflight is told.
+async fn not_this_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    ApiError::new(Kind::MethodNotAllowed, "this method is not allowed here").into_response()
 }
