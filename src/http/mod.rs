@@ -45,7 +45,7 @@ use axum::routing::{any, get, post};
 use bytes::Bytes;
 use futures_util::Stream;
 use ipnet::IpNet;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use client::Peer;
@@ -83,6 +83,8 @@ pub struct Ports {
     pub editor: Arc<Editor>,
     /// Counts commits that brought events: only a wake-up, the truth is in the store.
     pub events: watch::Receiver<u64>,
+    /// Told of callbacks that are owed: they go out at once.
+    pub owed: Arc<Notify>,
     /// States of all phones.
     pub devices: watch::Receiver<Arc<Devices>>,
     /// How the ARI link stands.

@@ -5,6 +5,7 @@ mod abuse;
 #[path = "../../tests/abuse/mod.rs"]
 mod abuse_table;
 mod api;
+mod callbacks;
 mod calls;
 mod clicks;
 mod directory;
