@@ -23,6 +23,7 @@ mod observer;
 mod operation;
 mod outbox;
 mod outcomes;
+mod queue;
 mod readme;
 mod readme_live;
 mod rig;

@@ -1,4 +1,4 @@
-//! The lists of a tenant as the API describes them: one set of handlers ([`members`](super::members)), a name
+//! The lists of a tenant as the API describes them: one set of handlers ([`members`]), a name
 //! and an address for each list.
 
 use std::sync::Arc;
