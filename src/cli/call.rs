@@ -60,9 +60,9 @@ pub(super) struct Call {
 const FORECAST: [Column; 8] = [
     ("would be", "/would", Cell::State),
     ("because", "/problem/detail", Cell::Text),
-    ("phone", "/phone/endpoint", Cell::Text),
+    ("phone", "/phone/party", Cell::Text),
     ("its state", "/phone/device_state", Cell::State),
-    ("target", "/target/endpoint", Cell::Text),
+    ("target", "/target/party", Cell::Text),
     ("caller id", "/caller_id", Cell::Text),
     ("route", "/route", Cell::Text),
     ("warnings", "/warnings", Cell::Text),
@@ -95,11 +95,16 @@ pub(super) async fn run(session: &mut Session, call: Call) -> Ended {
     if call.wait {
         return Ok(wait(session, &id).await);
     }
-    let text = session.programs(&answer).unwrap_or_else(|| match answer.status {
-        StatusCode::OK => format!("{id}\nThis call was placed before.\n"),
-        _ => format!("{id}\n"),
-    });
-    Ok(Outcome::done(text))
+    let output = session.programs(&answer).unwrap_or_else(|| format!("{id}\n"));
+    Ok(Outcome { output, complaint: notes(answer.status, &placed), exit: Exit::Done })
+}
+
+/// What there is to say beside the id: a script catches that alone.
+fn notes(status: StatusCode, placed: &Value) -> String {
+    let before = (status == StatusCode::OK).then(|| "this call was placed before".to_owned());
+    let warnings = placed["warnings"].as_array().into_iter().flatten();
+    let warnings = warnings.map(|warning| format!("warning: {}", plain(warning)));
+    before.into_iter().chain(warnings).collect::<Vec<_>>().join("\n")
 }
 
 impl Call {
@@ -171,18 +176,19 @@ async fn wait(session: &mut Session, id: &str) -> Outcome {
             return Outcome::failed(Exit::Failed, format!("the call goes on; dialbridge hangup {id} ends it"));
         }
     };
-    if !ended.complaint.is_empty() {
-        return ended;
+    match last_word(session, &place).await {
+        Ok(output) if ended.complaint.is_empty() => Outcome { output, ..ended },
+        _ => ended,
     }
-    let last_word = if look.is_json { place } else { format!("{place}/events") };
-    match client.ask(Ask::get(last_word)).await {
-        Ok(answer) if look.is_json => Outcome { output: format!("{}\n", answer.text()), ..ended },
-        Ok(answer) => {
-            let ending = answer.json::<Value>().map(|events| plain(&events["ending"])).unwrap_or_default();
-            Outcome { output: format!("{ending}\n"), ..ended }
-        }
-        Err(outcome) => outcome,
+}
+
+/// The call itself to programs, the plain sentence on its end to people.
+async fn last_word(session: &Session, place: &str) -> Result<String, Outcome> {
+    if session.look.is_json {
+        return Ok(format!("{}\n", session.client.ask(Ask::get(place)).await?.text()));
     }
+    let events = session.client.ask(Ask::get(format!("{place}/events"))).await?.json::<Value>()?;
+    Ok(format!("{}\n", plain(&events["ending"])))
 }
 
 /// Ends the waiting once the lines are free.

@@ -102,7 +102,9 @@ pub(super) async fn list(session: &mut Session, list: List) -> Ended {
 
 async fn follow(session: &mut Session, list: &List) -> Outcome {
     let Session { client, look, out } = session;
+    let mut is_new = true;
     let hear = async |heard| match heard {
+        Heard::Open if std::mem::take(&mut is_new) => note("calls are followed from now on; Ctrl-C ends"),
         Heard::Open => ControlFlow::Continue(()),
         Heard::Lost(why) => lost(&why),
         Heard::Event(event) => {
@@ -119,7 +121,12 @@ async fn follow(session: &mut Session, list: &List) -> Outcome {
 
 /// Says on standard error that the stream is interrupted.
 pub(super) fn lost(why: &str) -> ControlFlow<Outcome> {
-    say(&mut std::io::stderr(), &format!("dialbridge: {}; trying again", printable(why)))
+    note(&format!("{}; trying again", printable(why)))
+}
+
+/// Says something beside the output.
+pub(super) fn note(text: &str) -> ControlFlow<Outcome> {
+    say(&mut std::io::stderr(), &format!("dialbridge: {text}"))
 }
 
 fn is_wanted(call: &Value, list: &List) -> bool {

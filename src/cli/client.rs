@@ -200,7 +200,8 @@ fn refusal(head: &hyper::http::response::Parts, body: &[u8]) -> Outcome {
     if let Some(seconds) = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()) {
         said = format!("{said} (again in {seconds} s)");
     }
-    Outcome::failed(exit(head.status), printable(&said))
+    let lines: Vec<String> = said.lines().map(printable).collect();
+    Outcome::failed(exit(head.status), lines.join("\n"))
 }
 
 /// How a command ends that was answered so.

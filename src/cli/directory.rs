@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use hyper::Method;
+use hyper::header::{ACCEPT, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::client::Ask;
@@ -15,6 +16,9 @@ use super::session::{Ended, OneOf, Session};
 use super::{Exit, Outcome};
 use crate::directory::file::DirectoryFile;
 use crate::directory::{self, Tenant};
+
+const DO_NOT_CALL: &str = "/v1/do-not-call";
+const CSV: &str = "text/csv";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,6 +39,33 @@ pub(super) enum Command {
         /// TOML
         file: PathBuf,
     },
+    /// Bring the do-not-call list in or out, as CSV
+    DoNotCall {
+        #[command(subcommand)]
+        command: DoNotCall,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DoNotCall {
+    /// Add the numbers of a file; all of them, or none when one is wrong
+    Import {
+        /// CSV: one number a line, or a column named `number`
+        file: PathBuf,
+        /// Let the list be these numbers and no others
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Print the list
+    Export,
+}
+
+/// What became of the do-not-call list.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    added: usize,
+    removed: usize,
+    total: usize,
 }
 
 /// What the daemon answers to a file. Its warnings are about the text that was sent, not about the file.
@@ -60,7 +91,22 @@ pub(super) async fn run(session: &mut Session, OneOf { command }: OneOf<Command>
             send(session, &file, ask).await
         }
         Command::Check { file } => send(session, &file, Ask::post("/v1/directory/check")).await,
+        Command::DoNotCall { command } => do_not_call(session, command).await,
     }
+}
+
+async fn do_not_call(session: &Session, command: DoNotCall) -> Ended {
+    let (file, method) = match command {
+        DoNotCall::Export => {
+            let ask = Ask::get(DO_NOT_CALL).header(ACCEPT, HeaderValue::from_static(CSV));
+            return Ok(Outcome::done(session.client.ask(ask).await?.text()));
+        }
+        DoNotCall::Import { file, replace: true } => (file, Method::PUT),
+        DoNotCall::Import { file, replace: false } => (file, Method::POST),
+    };
+    let text = fs::read(&file).map_err(|why| Outcome::failed(Exit::Failed, format!("{}: {why}", file.display())))?;
+    let say = |Listed { added, removed, total }, _| format!("{added} added, {removed} removed, {total} on the list.\n");
+    session.show(Ask::new(method, DO_NOT_CALL).text(CSV, text), say).await
 }
 
 async fn send(session: &Session, file: &Path, ask: Ask) -> Ended {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::calls::lost;
+use super::calls::{lost, note};
 use super::look::{Look, plain, printable, time_of_day};
 use super::session::{Ended, Session, say, until_interrupted};
 use super::stream::{Heard, LiveEvent};
@@ -45,7 +45,7 @@ pub(super) async fn run(session: &mut Session, program: Program, listen: Listen)
         url: listen.forward_to,
         clock: Clock::start(),
     };
-    let ready = format!("Events go to {}, signed with {shown}. Ctrl-C ends.", printable(&forward.url));
+    let ready = format!("events go to {}, signed with {shown}; Ctrl-C ends", printable(&forward.url));
     Ok(until_interrupted(forward.all(session, &listen.types, &ready)).await)
 }
 
@@ -67,7 +67,7 @@ impl Forward {
         let Session { client, look, out } = session;
         let mut ready = Some(ready);
         let hear = async |heard| match heard {
-            Heard::Open => ready.take().map_or(ControlFlow::Continue(()), |ready| say(&mut std::io::stderr(), ready)),
+            Heard::Open => ready.take().map_or(ControlFlow::Continue(()), note),
             Heard::Lost(why) => lost(&why),
             Heard::Event(event) => match self.one(event, *look).await {
                 Some(line) => say(out, &line),

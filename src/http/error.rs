@@ -54,7 +54,6 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The list that is documented.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation comes next"))]
     pub(super) const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Unauthorized,
@@ -209,6 +208,7 @@ impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Wrong => Self::unauthorized(),
+            Denied::Suspended => Self::new(Kind::Forbidden, "this token is suspended"),
             Denied::TooMany(too_many) => too_many.into(),
         }
     }

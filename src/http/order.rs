@@ -7,15 +7,16 @@ use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::call::{CallId, CallRequest};
+use crate::call::{CallId, CallRequest, WrapUp};
 use crate::dial::number::Party;
 use crate::dial::policy::{Admission, Click, Context, Exceeded, Limit, Phone, Refusal, admit, resolve_phone};
 use crate::directory::Scope;
-use crate::engine::{Receipt, Termination, Unavailable};
+use crate::engine::{Receipt, Termination, Unavailable, Usage, Wrapped};
 use crate::http::Shared;
 use crate::http::auth::Caller;
 use crate::http::count::Refused;
 use crate::http::limits::TooMany;
+use crate::http::suspicion;
 use crate::link::LinkState;
 use crate::store::{AuditLine, Mark, Snapshot};
 
@@ -92,6 +93,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let Err(declined) = &placed else { return placed };
     if let Declined::Limited { limit, .. } = declined {
         shared.ports.counters.limit(*limit);
+        if limit.is_against_fraud() {
+            suspicion::note(shared, caller).await;
+        }
     } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }
@@ -250,6 +254,16 @@ fn reach_of<'a>(caller: &'a Caller, party: &Party) -> Result<Within<'a>, Refusal
 pub(super) async fn end(shared: &Shared, request: &CallRequest) -> Result<Option<CallId>, Unavailable> {
     let which = Termination::Call { tenant: request.tenant.clone(), call: request.id };
     answered(shared, shared.ports.engine.terminate(which)).await
+}
+
+/// How much of what a call would count against is used up.
+pub(super) async fn usage(shared: &Shared, admission: &Admission) -> Result<Vec<Usage>, Unavailable> {
+    answered(shared, shared.ports.engine.usage(admission)).await
+}
+
+/// Takes in what an agent noted after a call.
+pub(super) async fn wrap_up(shared: &Shared, request: &CallRequest, noted: WrapUp) -> Result<Wrapped, Unavailable> {
+    answered(shared, shared.ports.engine.wrap_up(request.tenant.clone(), request.id, noted)).await
 }
 
 /// Ends an agent's calls whose first leg is this party; answers with the newest of them.

@@ -40,6 +40,11 @@ pub(super) async fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<O
     Ok(signed_in(shared, headers, SessionToken::Strict).await?.map(|signed_in| signed_in.caller))
 }
 
+/// Whether the session of a request goes on. To ask is no use of it.
+pub(super) async fn goes_on(shared: &Shared, headers: &HeaderMap) -> Result<bool, StoreError> {
+    Ok(standing(shared, headers, SessionToken::Strict).await?.is_some())
+}
+
 /// Whose browser this is, as far as its cookie for clicks tells.
 pub(super) async fn of_click(shared: &Shared, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     signed_in(shared, headers, SessionToken::Dial).await
@@ -85,16 +90,26 @@ async fn end(shared: &Shared, headers: &HeaderMap) -> Result<(), StoreError> {
 }
 
 async fn signed_in(shared: &Shared, headers: &HeaderMap, token: SessionToken) -> Result<Option<SignedIn>, StoreError> {
+    let Some((caller, session)) = standing(shared, headers, token).await? else { return Ok(None) };
+    let now = shared.ports.clock.now();
+    if now.since(session.seen_at) >= SEEN_EVERY {
+        seen(shared, &session.strict, now).await;
+    }
+    Ok(Some(SignedIn { caller, session: session.strict }))
+}
+
+/// A session that has not ended, and whose it is.
+async fn standing(
+    shared: &Shared,
+    headers: &HeaderMap,
+    token: SessionToken,
+) -> Result<Option<(Caller, Session)>, StoreError> {
     let Some(session) = stored(shared, headers, token).await? else { return Ok(None) };
     let (now, config) = (shared.ports.clock.now(), shared.ports.session);
     if now.since(session.seen_at) > config.idle || now.since(session.opened_at) > config.absolute {
         return Ok(None);
     }
-    let Some(caller) = caller(&shared.ports.directory.load(), &session) else { return Ok(None) };
-    if now.since(session.seen_at) >= SEEN_EVERY {
-        seen(shared, &session.strict, now).await;
-    }
-    Ok(Some(SignedIn { caller, session: session.strict }))
+    Ok(caller(&shared.ports.directory.load(), &session).map(|caller| (caller, session)))
 }
 
 async fn stored(shared: &Shared, headers: &HeaderMap, token: SessionToken) -> Result<Option<Session>, StoreError> {

@@ -5,14 +5,18 @@ mod abuse;
 #[path = "../../tests/abuse/mod.rs"]
 mod abuse_table;
 mod api;
+mod callbacks;
 mod calls;
 mod clicks;
 mod directory;
 mod eightbyeight;
+mod events;
 mod getdesk;
 mod idempotency;
 mod login;
+mod openapi;
 mod refusals;
 mod rig;
+mod suspicion;
 mod voicenter;
 mod wire;

@@ -9,22 +9,41 @@ use crate::rig::{CALL, Rig, on_both_versions};
 
 const README: &str = include_str!("../../README.md");
 
-/// Every `curl` in the shell blocks under "Try it", continued lines joined.
+/// Every `curl` and every `dialbridge` in the shell blocks under "Try it", continued lines joined.
 fn commands() -> Vec<String> {
     let (_, section) = README.split_once("## Try it").expect("the section");
     let section = section.split("\n## ").next().unwrap_or_default();
     let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let lines: Vec<String> =
         blocks.flat_map(|block| block.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-    lines.into_iter().filter(|line| line.starts_with("curl ")).collect()
+    lines.into_iter().filter(|line| line.starts_with("curl ") || line.starts_with("dialbridge ")).collect()
+}
+
+/// A command with the ports of this world.
+fn moved(rig: &Rig, command: &str) -> String {
+    let ports = &rig.world.ports;
+    [(":8080/", ports.http), (":9464/", ports.metrics), (":8090/", ports.sink)]
+        .iter()
+        .fold(command.to_owned(), |text, (port, moved)| text.replace(port, &format!(":{moved}/")))
+}
+
+/// A command of ours: it says something, and ends well. What goes on until Ctrl-C gets one after a second.
+fn run_ours(rig: &Rig, command: &str, call: &str) -> anyhow::Result<()> {
+    let program = env!("CARGO_BIN_EXE_dialbridge");
+    let goes_on = command.contains(" --follow") || command.contains(" listen ");
+    let before = if goes_on { "timeout --preserve-status --signal=INT 1 " } else { "" };
+    let script = moved(rig, &command.replacen("dialbridge", &format!("{before}{program}"), 1));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).env("CALL", call).env("DIALBRIDGE_TENANT", "demo");
+    let output = shell.env("DIALBRIDGE_SOCKET", rig.world.dir.join("dialbridge.sock")).output()?;
+    let said = [output.stdout, output.stderr].concat();
+    anyhow::ensure!(output.status.success() && !said.is_empty(), "{script}: {}", String::from_utf8_lossy(&said));
+    Ok(())
 }
 
 /// What a command answered: the body, and the HTTP status.
 fn run(rig: &Rig, command: &str, call: &str) -> anyhow::Result<(String, String)> {
-    let ports = &rig.world.ports;
-    let moved = [(":8080/", ports.http), (":9464/", ports.metrics), (":8090/", ports.sink)]
-        .iter()
-        .fold(command.to_owned(), |text, (port, moved)| text.replace(port, &format!(":{moved}/")));
+    let moved = moved(rig, command);
     let script = format!("{moved} --silent --show-error --write-out '\\n%{{http_code}}'");
     // Files that a command writes stay in the world.
     let output = Command::new("sh").args(["-c", &script]).env("CALL", call).current_dir(&rig.world.dir).output()?;
@@ -58,10 +77,14 @@ fn promised(command: &str) -> &'static [&'static str] {
 async fn every_command_answers_as_it_says(rig: &Rig) -> anyhow::Result<()> {
     let commands = commands();
     let asked = commands.iter().filter(|command| command.contains("$CALL")).count();
-    anyhow::ensure!(commands.len() >= 9 && asked >= 2, "the README lost its commands: {commands:?}");
+    anyhow::ensure!(commands.len() >= 9 && asked >= 3, "the README lost its commands: {commands:?}");
     let mut calls: Vec<String> = Vec::new();
     for command in &commands {
         let first = calls.first().cloned().unwrap_or_default();
+        if command.starts_with("dialbridge ") {
+            run_ours(rig, command, &first)?;
+            continue;
+        }
         let (mut body, mut status) = run(rig, command, &first)?;
         // Readiness is a state: a disk that takes a second to write makes the store unready for that long.
         for _ in 0..10 {

@@ -138,9 +138,9 @@ async fn a_forecast_says_what_would_ring_and_a_refused_one_why_not() {
     assert_eq!(bad.exit, Exit::Refused);
     insta::assert_snapshot!(format!("{}---\n{}", good.output, bad.output), @"
     would be   accepted
-    phone      PJSIP/101
+    phone      101
     its state  not_inuse
-    target     PJSIP/+12125550101@trunk
+    target     +12125550101
     caller id  +12125550100
     route      trunk
 

@@ -24,6 +24,7 @@ async fn each_command_asks_for_one_thing() {
         "token create crm --scope dial --scope read --agent 101 --network 192.0.2.0/24",
         "token revoke crm",
         "token list",
+        "directory do-not-call export",
         "agent login 107 --at 101",
         "agent logout 107",
     ] {
@@ -46,6 +47,7 @@ async fn each_command_asks_for_one_thing() {
     POST /v1/tokens {"agent":"101","name":"crm","networks":["192.0.2.0/24"],"scopes":["dial","read"]}
     DELETE /v1/tokens/crm
     GET /v1/tokens
+    GET /v1/do-not-call
     POST /v1/agents/107/desk {"at":"101"}
     DELETE /v1/agents/107/desk
     "#);
@@ -69,8 +71,11 @@ async fn a_new_call_is_its_id_and_one_that_was_there_is_said_to_be() {
     ])
     .await;
     let order = ["call", "101", "+12125550101", "--idempotency-key", "k1"];
-    assert_eq!(rig.run(&order).await.output, format!("{CALL}\n"));
-    assert_eq!(rig.run(&order).await.output, format!("{CALL}\nThis call was placed before.\n"));
+    let new = rig.run(&order).await;
+    assert_eq!((new.output, new.complaint.as_str()), (format!("{CALL}\n"), "warning: foo: unknown, ignored"));
+    let before = rig.run(&order).await;
+    assert_eq!((before.output, before.exit), (format!("{CALL}\n"), Exit::Done));
+    assert_eq!(before.complaint, "this call was placed before\nwarning: foo: unknown, ignored");
     assert_eq!(rig.asked()[0].headers["idempotency-key"], "k1");
 }
 
@@ -155,4 +160,22 @@ async fn a_flaw_of_a_directory_file_that_shows_here_is_told_without_asking() {
     assert_eq!(said.exit, Exit::Failed);
     assert!(said.complaint.contains("demo: region"), "{said:?}");
     assert_eq!(rig.lines(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_do_not_call_list_comes_in_as_it_is_and_each_bad_line_is_told() {
+    let rig = Rig::new(&[
+        ("POST /v1/do-not-call", json_of(200, &json!({ "added": 2, "removed": 0, "total": 3 }))),
+        ("PUT /v1/do-not-call", problem(422, "Impossible", "line 2 must not contain letters\nline 3 has no number")),
+    ])
+    .await;
+    let file = rig.file("list.csv", "number\n+12125550199\n");
+    let added = rig.run(&["directory", "do-not-call", "import", &file]).await;
+    assert_eq!((added.output.as_str(), added.exit), ("2 added, 0 removed, 3 on the list.\n", Exit::Done));
+    let asked = rig.asked();
+    assert_eq!(asked[0].headers["content-type"], "text/csv");
+    assert_eq!(asked[0].line, "POST /v1/do-not-call number\n+12125550199");
+    let refused = rig.run(&["directory", "do-not-call", "import", &file, "--replace"]).await;
+    assert_eq!(refused.complaint, "Impossible: line 2 must not contain letters\nline 3 has no number");
+    assert_eq!(refused.exit, Exit::Refused);
 }

@@ -1,23 +1,26 @@
 //! Who asks, of which tenant, and whether they may.
 //!
 //! A handler takes a [`May`] with the permission that it needs; nothing else lets it know who asks. A
-//! token belongs to one tenant, and to it another tenant does not exist. Whoever is at the admin socket may
-//! do everything, of all tenants or of the one that `?tenant=` names.
+//! token or a session belongs to one tenant, and to it another tenant does not exist. Whoever is at the admin
+//! socket may do everything, of all tenants or of the one that `?tenant=` names. A session's cookie comes along
+//! with whatever its browser sends, so a page of another site changes nothing by it.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 
 use crate::call::CallRequest;
 use crate::directory::{Credential, Directory, Scope, Tenant};
 use crate::http::api::input::Query;
 use crate::http::auth::{Administrator, Caller};
-use crate::http::error::ApiError;
-use crate::http::{Peer, Shared, client, order};
+use crate::http::error::{ApiError, Kind};
+use crate::http::guard::{self, Sender};
+use crate::http::{Peer, Shared, client, order, session};
 
 /// How logs and the audit call whoever comes over the admin socket.
 const ADMIN_SOCKET: &str = "admin socket";
@@ -28,6 +31,18 @@ pub(in crate::http) struct Asker {
     /// The only tenant that it is about; none: all of them.
     tenant: Option<Arc<Tenant>>,
     credential: Credential,
+    proof: Proof,
+}
+
+/// What shows who asks.
+#[derive(Clone, Debug)]
+enum Proof {
+    /// Being at the admin socket.
+    Socket,
+    /// A token.
+    Token,
+    /// A session's cookies, among other headers.
+    Session(HeaderMap),
 }
 
 impl Asker {
@@ -75,10 +90,32 @@ impl Asker {
             && self.agent().is_none_or(|agent| order::is_of_agent(call, agent))
     }
 
+    /// What is counted per credential is counted under this.
+    pub(in crate::http) fn key(&self) -> (String, String) {
+        (self.tenant.as_ref().map(|tenant| tenant.id.clone()).unwrap_or_default(), self.credential.name.clone())
+    }
+
+    /// Whether the credential is still what it was: for answers that take hours.
+    pub(in crate::http) async fn is_still_good(&self, shared: &Shared) -> bool {
+        match &self.proof {
+            Proof::Socket => true,
+            Proof::Token => {
+                let directory = shared.ports.directory.load();
+                let tenant = self.tenant.as_ref().and_then(|tenant| directory.tenant(&tenant.id));
+                tenant.is_some_and(|tenant| tenant.tokens.contains(&self.credential))
+            }
+            Proof::Session(headers) => matches!(session::goes_on(shared, headers).await, Ok(true)),
+        }
+    }
+
+    fn of_caller(caller: Caller, proof: Proof) -> Self {
+        Self { tenant: Some(caller.tenant), credential: caller.credential, proof }
+    }
+
     fn administrator(tenant: Option<Arc<Tenant>>) -> Self {
         let scopes = [Scope::Dial, Scope::Terminate, Scope::Read, Scope::DncOverride, Scope::Admin];
         let credential = Credential { name: ADMIN_SOCKET.to_owned(), scopes: scopes.into(), ..Credential::default() };
-        Self { tenant, credential }
+        Self { tenant, credential, proof: Proof::Socket }
     }
 }
 
@@ -87,27 +124,40 @@ impl FromRequestParts<Arc<Shared>> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, ApiError> {
         let is_administrator = parts.extensions.get::<Administrator>().is_some();
-        let caller = if is_administrator { None } else { Some(caller(parts, shared)?) };
+        let asker = if is_administrator { None } else { Some(identified(parts, shared).await?) };
         let named = Query::of(parts)?.text("tenant").map(str::to_owned);
-        match (caller, named) {
+        match (asker, named) {
             (None, None) => Ok(Self::administrator(None)),
             (None, Some(id)) => {
                 let tenant = shared.ports.directory.load().tenant(&id).cloned();
                 Ok(Self::administrator(Some(tenant.ok_or_else(ApiError::not_found)?)))
             }
-            (Some(caller), Some(id)) if caller.tenant.id != id => Err(ApiError::not_found()),
-            (Some(caller), _) => Ok(Self { tenant: Some(caller.tenant), credential: caller.credential }),
+            (Some(asker), Some(id)) if asker.tenant.as_ref().is_none_or(|tenant| tenant.id != id) => {
+                Err(ApiError::not_found())
+            }
+            (Some(asker), _) => Ok(asker),
         }
     }
 }
 
-/// Whose token it is.
-fn caller(parts: &Parts, shared: &Shared) -> Result<Caller, ApiError> {
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(bearer).ok_or_else(ApiError::unauthorized)?;
+/// Whose token it is; without one, whose session.
+async fn identified(parts: &Parts, shared: &Shared) -> Result<Asker, ApiError> {
+    let Some(header) = parts.headers.get(AUTHORIZATION) else { return signed_in(parts, shared).await };
+    let token = header.to_str().ok().and_then(bearer).ok_or_else(ApiError::unauthorized)?;
     let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::Local);
     let client = client::address(peer, &parts.headers, &shared.ports.trusted_proxies);
-    Ok(shared.gate.caller(&shared.ports, token, client)?)
+    Ok(Asker::of_caller(shared.gate.caller(&shared.ports, token, client)?, Proof::Token))
+}
+
+async fn signed_in(parts: &Parts, shared: &Shared) -> Result<Asker, ApiError> {
+    let caller = session::of_request(shared, &parts.headers).await?.ok_or_else(ApiError::unauthorized)?;
+    shared.gate.count(&shared.ports, &caller)?;
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    if !reads && guard::sender(&parts.headers, &shared.ports.public_url) == Sender::Foreign {
+        return Err(ApiError::new(Kind::Forbidden, "a page of another site may not do that"));
+    }
+    let cookies = parts.headers.get_all(COOKIE).iter().map(|cookie| (COOKIE, cookie.clone()));
+    Ok(Asker::of_caller(caller, Proof::Session(cookies.collect())))
 }
 
 fn bearer(header: &str) -> Option<&str> {

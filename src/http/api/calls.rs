@@ -5,6 +5,7 @@ mod new_call;
 mod page;
 mod place;
 mod preview;
+mod wrapup;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(page::list, place::place))
         .routes(routes!(show, remove))
         .routes(routes!(events))
+        .routes(routes!(wrapup::wrap_up))
         .routes(routes!(recording))
 }
 

@@ -5,39 +5,47 @@
 
 mod agents;
 mod asker;
+mod callbacks;
 mod calls;
 mod csv;
 mod devices;
 mod directory;
 mod do_not_call;
+mod docs;
 mod edit;
 mod etag;
+mod events;
 pub(super) mod health;
 mod input;
 mod list;
 mod me;
 mod members;
+mod openapi;
+mod resources;
 mod tenant;
 mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 
 use asker::{Admin, Asker, Dial, May, Read, Terminate};
 use input::{Id, JsonBody, Query};
 use list::{List, Page};
 
-use crate::dial::route::{DialPlan, Route};
-use crate::directory::{Agent, CallerId, Credential, Queue, Service};
+pub(super) use events::Audience;
+
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
 /// What everybody with a token may ask.
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    let (router, _) = described().split_for_parts();
+    let (router, described) = described().split_for_parts();
+    let document = openapi::document(described);
+    let document = get(move || std::future::ready(openapi::send(document.clone())));
+    let router = router.route("/v1/openapi.json", document).merge(docs::routes());
     router.method_not_allowed_fallback(not_this_method)
 }
 
@@ -45,27 +53,16 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .merge(calls::routes())
+        .merge(callbacks::routes())
+        .merge(events::routes())
         .merge(devices::routes())
         .merge(me::routes())
-        .merge(directory_routes().into())
+        .merge(directory_routes())
 }
 
 /// What a tenant's administrator edits.
-fn directory_routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .merge(members::routes::<Agent>())
-        .merge(members::routes::<CallerId>())
-        .merge(members::routes::<Service>())
-        .merge(members::routes::<Route>())
-        .merge(members::routes::<DialPlan>())
-        .merge(members::routes::<Queue>())
-        .route("/v1/agents/{extension}/password", put(agents::set_password))
-        .route("/v1/agents/{extension}/desk", post(agents::log_in).delete(agents::log_out))
-        .route("/v1/tokens", get(members::list::<Credential>).post(tokens::create))
-        .route("/v1/tokens/{name}", get(members::show::<Credential>).delete(members::remove::<Credential>))
-        .route("/v1/do-not-call", get(do_not_call::list).post(do_not_call::add).put(do_not_call::replace))
-        .route("/v1/do-not-call/{number}", delete(do_not_call::remove))
-        .route("/v1/tenant", get(tenant::show).patch(tenant::patch))
+fn directory_routes() -> OpenApiRouter<Arc<Shared>> {
+    resources::routes().merge(agents::routes()).merge(do_not_call::routes()).merge(tenant::routes())
 }
 
 /// The same, and what is for the admin socket alone.

@@ -54,7 +54,7 @@ pub(in crate::http::api) async fn place(
     let click = value.into_click(&caller.tenant, unknown);
     if is_dry_run {
         let preview = match click {
-            Ok(click) => preview(&shared, &caller, &click),
+            Ok(click) => preview(&shared, &caller, &click).await,
             Err(why) => refused(&caller.tenant, (None, None), why),
         };
         return Ok(Json(preview).into_response());
@@ -173,7 +173,7 @@ fn respelled(message: &str, field: &str, name: &str) -> String {
     match message.split_at_checked(field.len()) {
         Some((first, rest)) if first.eq_ignore_ascii_case(field) => format!("{name}{rest}"),
         // What is wrong with a URL is a sentence without its subject.
-        _ if matches!(field, "callback.url" | "ctl_callbackUrl") => format!("the URL in {name}: {message}"),
+        _ if matches!(field, "callback.url" | "ctl_callbackUrl") => format!("{name}: {message}"),
         _ => message.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use crate::device::DeviceState;
 use crate::dial::number::Party;
 use crate::dial::policy::{self, Click, resolve_phone};
 use crate::directory::Tenant;
+use crate::engine::Usage;
 use crate::http::Shared;
 use crate::http::auth::Caller;
 use crate::http::error::{ApiError, Problem};
@@ -37,6 +38,8 @@ pub(super) struct Preview {
     legs: Vec<LegPreview>,
     /// Which ends are on the do-not-call list.
     do_not_call: Listed,
+    /// What the call would count against.
+    limits: Vec<LimitView>,
     /// What would be accepted and ignored.
     warnings: Vec<String>,
 }
@@ -92,13 +95,43 @@ struct Listed {
     target: bool,
 }
 
+/// A limit on calls.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct LimitView {
+    /// Its name, as in the directory.
+    #[schema(example = "agent_active")]
+    what: &'static str,
+    /// How many calls count against it now.
+    used: u32,
+    /// How many may.
+    most: u32,
+    /// The span of time in which they count; null: while they are under way.
+    window_seconds: Option<u64>,
+}
+
+impl From<&Usage> for LimitView {
+    fn from(usage: &Usage) -> Self {
+        let limit = usage.cap.limit;
+        let window_seconds = limit.window().map(|window| window.as_secs());
+        Self { what: limit.as_str(), used: usage.used, most: usage.cap.most, window_seconds }
+    }
+}
+
 /// Judges a click as if it were meant.
-pub(super) fn preview(shared: &Shared, caller: &Caller, click: &Click) -> Preview {
+pub(super) async fn preview(shared: &Shared, caller: &Caller, click: &Click) -> Preview {
     let tenant = &*caller.tenant;
+    let spelled = Spelled::of(&click.phone);
     match order::rehearse(shared, caller, click) {
-        Ok(admission) => accepted(shared, tenant, click, admission.request),
+        Ok(admission) => {
+            let usage = order::usage(shared, &admission).await;
+            let preview = accepted(shared, tenant, click, admission.request);
+            match usage {
+                Ok(usage) => limited(preview, &usage, spelled),
+                Err(why) => against(preview, spelled.declined(why.into())),
+            }
+        }
         Err(why) => {
-            let problem = Spelled::of(&click.phone).declined(why);
+            let problem = spelled.declined(why);
             let ends = (resolve_phone(&click.phone, tenant).ok(), policy::party("target", &click.target, tenant).ok());
             Preview { warnings: click.warnings.clone(), ..refused(tenant, ends, problem) }
         }
@@ -125,7 +158,21 @@ pub(super) fn refused(tenant: &Tenant, (phone, target): (Option<Party>, Option<P
         route: None,
         legs: Vec::new(),
         do_not_call,
+        limits: Vec::new(),
         warnings: Vec::new(),
+    }
+}
+
+/// The same, refused after all.
+fn against(preview: Preview, why: ApiError) -> Preview {
+    Preview { would: Outcome::Refused, problem: Some(why.into_problem()), ..preview }
+}
+
+fn limited(preview: Preview, usage: &[Usage], spelled: Spelled) -> Preview {
+    let preview = Preview { limits: usage.iter().map(LimitView::from).collect(), ..preview };
+    match usage.iter().find_map(Usage::exceeded) {
+        Some(exceeded) => against(preview, spelled.declined(exceeded.into())),
+        None => preview,
     }
 }
 
@@ -142,6 +189,7 @@ fn accepted(shared: &Shared, tenant: &Tenant, click: &Click, request: CallReques
         legs: Leg::BOTH.map(|leg| leg_preview(leg, request.leg(leg))).into(),
         caller_id: Some(request.report.caller_id),
         do_not_call,
+        limits: Vec::new(),
         warnings: request.warnings,
     }
 }
