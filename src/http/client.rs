@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 /// The other end of a connection.
@@ -26,14 +26,15 @@ pub(super) enum Wire {
 
 /// Whether a request came over HTTPS, or from this very machine. What a trusted proxy says counts; a
 /// proxy of this machine that says `http` speaks of another one.
-pub(super) fn is_private((peer, wire): (Peer, Wire), headers: &HeaderMap, trusted: &[IpNet]) -> bool {
-    let Peer::Address(address) = peer else { return true };
+pub(super) fn is_private(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let Some(Peer::Address(address)) = extensions.get().copied() else { return true };
+    let is_tls = extensions.get() == Some(&Wire::Tls);
     // Each proxy may append: the last word is that of the nearest.
     let said = headers.get_all("x-forwarded-proto").iter().next_back().and_then(|value| value.to_str().ok());
     let said = said.and_then(|value| value.rsplit(',').next()).map(str::trim);
     let is_https = said.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     let is_trusted = trusted.iter().any(|net| net.contains(&address));
-    wire == Wire::Tls || is_trusted && is_https || address.is_loopback() && (said.is_none() || is_https)
+    is_tls || is_trusted && is_https || address.is_loopback() && (said.is_none() || is_https)
 }
 
 /// The client's own address. `X-Forwarded-For` is believed only as far as trusted proxies wrote it:
@@ -84,7 +85,10 @@ mod tests {
             for value in said {
                 headers.append("x-forwarded-proto", value.parse().unwrap());
             }
-            is_private((Peer::Address(peer.parse().unwrap()), wire), &headers, &["10.0.0.0/8".parse().unwrap()])
+            let mut extensions = Extensions::new();
+            extensions.insert(Peer::Address(peer.parse().unwrap()));
+            extensions.insert(wire);
+            is_private(&extensions, &headers, &["10.0.0.0/8".parse().unwrap()])
         };
         for (peer, wire, said, expected) in [
             ("192.0.2.1", Wire::Plain, &[][..], false),

@@ -20,12 +20,11 @@ use serde::Serialize;
 use self::attempt::Attempt;
 pub(super) use self::attempt::SignIns;
 use crate::directory::{Agent, Tenant};
-use crate::http::client::{self, Wire};
 use crate::http::door::params::{self, Carrier, Params};
 use crate::http::error::{ApiError, Kind};
 use crate::http::guard::{self, Sender};
 use crate::http::page::{self, Language};
-use crate::http::{Peer, Shared, body, session};
+use crate::http::{Peer, Shared, body, client, session};
 use crate::store::StoreError;
 
 pub(super) const PATH: &str = "/login";
@@ -86,7 +85,7 @@ struct Who<'a> {
 /// `GET /login`: the form, or who is signed in.
 pub(super) async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let language = Language::of_request(request.headers());
-    if !is_private(&shared, &request) {
+    if !client::is_private(request.extensions(), request.headers(), &shared.ports.trusted_proxies) {
         return page::insecure(language).into_response();
     }
     let (pairs, _) = params::pairs(request.uri().query().unwrap_or_default(), Carrier::Query);
@@ -149,10 +148,10 @@ type Opened = ([HeaderValue; 2], Arc<Tenant>, Agent);
 
 /// Where the form asked to go is told even when it is refused.
 async fn opened(shared: &Shared, request: Request, next: &mut Option<String>) -> Result<Opened, Refused> {
-    if !is_private(shared, &request) {
+    let (head, body) = request.into_parts();
+    if !client::is_private(&head.extensions, &head.headers, &shared.ports.trusted_proxies) {
         return Err(Refused::Insecure);
     }
-    let (head, body) = request.into_parts();
     if is_form(&head.headers) && guard::sender(&head.headers, &shared.ports.public_url) != Sender::Own {
         return Err(Refused::Foreign);
     }
@@ -174,12 +173,6 @@ fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Params, Refused> {
     let (pairs, broken) = params::pairs("", Carrier::Body { content_type, bytes });
     let normal = broken.map_or_else(|| params::normal(pairs), Err);
     normal.map_err(|error| Refused::Malformed(error.to_string()))
-}
-
-fn is_private(shared: &Shared, request: &Request) -> bool {
-    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Local);
-    let wire = request.extensions().get::<Wire>().copied().unwrap_or(Wire::Plain);
-    client::is_private((peer, wire), request.headers(), &shared.ports.trusted_proxies)
 }
 
 /// Whatever does not say that it is JSON is held to what a form is held to.

@@ -12,6 +12,7 @@ mod reply;
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
@@ -26,14 +27,15 @@ use self::parse::Ask;
 pub(in crate::http) use self::parse::CONFIRM;
 use self::reply::{Ends, Reply, Speech};
 use crate::call::CallId;
-use crate::dial::policy::{Click, Refusal};
+use crate::dial::policy::Click;
 use crate::engine::Unavailable;
-use crate::http::body::{self, BodyError};
-use crate::http::client::{self, Wire};
+use crate::http::body;
+
 use crate::http::door::params::Carrier;
 use crate::http::order::{self, Declined};
 use crate::http::session::{self, SignedIn};
-use crate::http::{Peer, Shared, guard, idempotency};
+use crate::http::{Shared, client, guard, idempotency};
+use crate::timestamp::Timestamp;
 
 /// Where this door is, in the spelling of its documentation.
 pub(in crate::http) const PATH: &str = "/AGUI/make_call.php";
@@ -44,7 +46,7 @@ const ALLOWED: &str = "GET, POST";
 pub(in crate::http) async fn make_call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mut speech = Speech::of_request(request.headers());
     let (head, body) = request.into_parts();
-    if !is_private(&shared, &head) {
+    if !client::is_private(&head.extensions, &head.headers, &shared.ports.trusted_proxies) {
         return Reply::Insecure.into_response(speech);
     }
     let signed_in = match session::of_click(&shared, &head.headers).await {
@@ -58,25 +60,18 @@ pub(in crate::http) async fn make_call(State(shared): State<Arc<Shared>>, reques
         speech = speech.to(&signed_in.caller.tenant);
     }
     let verdict = judge(&head.method, &head.headers, signed_in.as_ref().map(|who| policy(&shared, who)));
-    let reply = match verdict {
-        Verdict::Preflight => return guard::preflight(ALLOWED),
-        Verdict::Method => Reply::Method(ALLOWED),
-        Verdict::Forbid => Reply::NotANavigation,
-        Verdict::SignIn => stranger(&head, body).await,
-        Verdict::Call | Verdict::Confirm => {
-            let Some(signed_in) = &signed_in else { return Reply::NotANavigation.into_response(speech) };
+    let reply = match (verdict, &signed_in) {
+        (Verdict::Preflight, _) => return guard::preflight(ALLOWED),
+        (Verdict::Method, _) => Reply::Method(ALLOWED),
+        (Verdict::Forbid, _) => Reply::NotANavigation,
+        (Verdict::Call | Verdict::Confirm, Some(signed_in)) => {
             let click = Clicked { shared: &shared, signed_in, head: &head };
-            click.settle(body, verdict).await.unwrap_or_else(Reply::from)
+            click.settle(body, verdict).await.unwrap_or_else(|no| no)
         }
+        (Verdict::Call | Verdict::Confirm | Verdict::SignIn, _) => stranger(&head, body).await,
     };
     tracing::debug!(door = "8x8", ?verdict, http.status = reply.status().as_u16(), "answered");
     reply.into_response(speech)
-}
-
-fn is_private(shared: &Shared, head: &Parts) -> bool {
-    let peer = head.extensions.get::<Peer>().copied().unwrap_or(Peer::Local);
-    let wire = head.extensions.get::<Wire>().copied().unwrap_or(Wire::Plain);
-    client::is_private((peer, wire), &head.headers, &shared.ports.trusted_proxies)
 }
 
 fn policy<'a>(shared: &'a Shared, signed_in: &'a SignedIn) -> Policy<'a> {
@@ -90,29 +85,25 @@ fn policy<'a>(shared: &'a Shared, signed_in: &'a SignedIn) -> Policy<'a> {
 
 /// Nobody is signed in: the way to the sign-in page. Browsers keep the cookie back from another site's form, so
 /// what such a form has sent can be sent again from the page.
-async fn stranger(head: &Parts, body: axum::body::Body) -> Reply {
+async fn stranger(head: &Parts, body: Body) -> Reply {
     if head.method == Method::GET {
         return Reply::SignIn { query: head.uri.query().unwrap_or_default().to_owned(), params: None };
     }
     match read(head, body).await {
         Ok((ask, _)) => Reply::SignIn { query: String::new(), params: Some(ask.params) },
-        Err(declined) => declined.into(),
+        Err(unreadable) => unreadable,
     }
 }
 
 /// What is asked for, and the bytes of its body.
-async fn read(head: &Parts, body: axum::body::Body) -> Result<(Ask, Bytes), Declined> {
+async fn read(head: &Parts, body: Body) -> Result<(Ask, Bytes), Reply> {
     let query = head.uri.query().unwrap_or_default();
     if head.method == Method::GET {
         return Ok((Ask::read(query, Carrier::Query)?, Bytes::new()));
     }
-    let bytes = body::read(&head.headers, body, body::SMALL).await.map_err(unreadable)?;
+    let bytes = body::read(&head.headers, body, body::SMALL).await?;
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok((Ask::read(query, Carrier::Body { content_type, bytes: &bytes })?, bytes))
-}
-
-fn unreadable(error: BodyError) -> Declined {
-    Refusal::Invalid { field: "body", message: error.to_string() }.into()
 }
 
 /// A navigation of an agent who is signed in.
@@ -123,7 +114,7 @@ struct Clicked<'a> {
 }
 
 impl Clicked<'_> {
-    async fn settle(&self, body: axum::body::Body, verdict: Verdict) -> Result<Reply, Declined> {
+    async fn settle(&self, body: Body, verdict: Verdict) -> Result<Reply, Reply> {
         self.shared.gate.count(&self.shared.ports, &self.signed_in.caller).map_err(Declined::TooMany)?;
         let (ask, bytes) = read(self.head, body).await?;
         let extension = self.signed_in.caller.credential.agent.as_deref().unwrap_or_default();
@@ -151,7 +142,7 @@ impl Clicked<'_> {
         }
     }
 
-    async fn place(&self, click: Click) -> Result<Reply, Declined> {
+    async fn place(&self, click: Click) -> Result<Reply, Reply> {
         let placed = order::place(self.shared, &self.signed_in.caller, click).await?;
         Ok(Reply::Calling { call: placed.call, ends: self.ends(placed.call).await })
     }
@@ -162,7 +153,7 @@ impl Clicked<'_> {
         stored.ok().flatten().map(|call| Ends::of(&call.request))
     }
 
-    fn now(&self) -> crate::timestamp::Timestamp {
+    fn now(&self) -> Timestamp {
         self.shared.ports.clock.now()
     }
 }

@@ -244,7 +244,7 @@ async fn too_much_user_data_is_refused() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.body);
     }
     let form = [("phone".to_owned(), "1".repeat(70_000))];
-    assert_eq!(alice.submit(&form).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(alice.submit(&form).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(alice.rig.seen().is_empty());
 }
 

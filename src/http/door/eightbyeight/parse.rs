@@ -89,3 +89,45 @@ fn id(params: &Params, name: &'static str) -> Result<Option<u32>, Refusal> {
 fn invalid(field: &'static str, message: impl Into<String>) -> Refusal {
     Refusal::Invalid { field, message: message.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn click(query: &str) -> Result<Click, Refusal> {
+        Ask::read(query, Carrier::Query)?.click("101")
+    }
+
+    #[test]
+    fn a_link_that_was_pasted_out_of_a_wrapped_page_is_read() {
+        let read = click("%20prefix=1&%0D%0A%20phone=212%20555%200101%0A&CALLERID=+2125550100&x=1").unwrap();
+        assert_eq!((read.target.as_str(), read.target_caller_id.as_deref()), ("1212 555 0101", Some(" 2125550100")));
+        assert_eq!((read.door, read.phone), ("8x8", Phone::Agent("101".to_owned())));
+        assert_eq!(read.warnings, ["unknown parameter x ignored"]);
+    }
+
+    #[test]
+    fn a_prefix_is_left_out_where_the_number_says_its_country() {
+        let read = click("prefix=1&phone=%2B44%2020%207946%200000").unwrap();
+        assert_eq!(read.target, "+44 20 7946 0000");
+        assert_eq!(read.warnings, ["prefix ignored: the number says its country"]);
+    }
+
+    #[test]
+    fn a_yes_is_no_part_of_the_click() {
+        let ask = Ask::read("phone=1&confirm=x", Carrier::Query).unwrap();
+        assert_eq!((ask.confirm.as_deref(), ask.params.len()), (Some("x"), 1));
+        assert_eq!(ask.unknown().count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_upsets_the_reader(query in "(phone|prefix|callerId|queue_id|ctl_userdata|x|=|&|%0A|%|\\[|\\||\\]|1|\\+| |\\PC){0,30}") {
+            if let Ok(click) = click(&query) {
+                prop_assert!(!click.target.trim().is_empty());
+            }
+        }
+    }
+}

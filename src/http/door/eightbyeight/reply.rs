@@ -13,6 +13,7 @@ use crate::call::{CallId, CallRequest};
 use crate::dial::number::{Party, spaced};
 use crate::dial::policy::Refusal;
 use crate::directory::Tenant;
+use crate::http::body::BodyError;
 use crate::http::door::params::Params;
 use crate::http::login;
 use crate::http::order::Declined;
@@ -78,6 +79,8 @@ pub(in crate::http) enum Reply {
     Insecure,
     /// No such method.
     Method(&'static str),
+    /// The body did not arrive whole.
+    Unreadable(BodyError),
     /// No call, and why.
     Declined(Declined),
 }
@@ -85,6 +88,18 @@ pub(in crate::http) enum Reply {
 impl From<Declined> for Reply {
     fn from(why: Declined) -> Self {
         Self::Declined(why)
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Self::Declined(refusal.into())
+    }
+}
+
+impl From<BodyError> for Reply {
+    fn from(why: BodyError) -> Self {
+        Self::Unreadable(why)
     }
 }
 
@@ -103,6 +118,9 @@ impl Reply {
             Self::SignIn { .. } => StatusCode::UNAUTHORIZED,
             Self::NotANavigation | Self::Insecure => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unreadable(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unreadable(BodyError::Broken) => StatusCode::BAD_REQUEST,
             Self::Declined(why) => match why {
                 Declined::Refused(Refusal::Invalid { .. }) => StatusCode::BAD_REQUEST,
                 Declined::Refused(Refusal::Forbidden(_) | Refusal::Blocked(_)) => StatusCode::FORBIDDEN,
@@ -154,6 +172,7 @@ impl Reply {
             Self::NotANavigation => "Only a link that a person follows places a call".to_owned(),
             Self::Insecure => "This is answered over HTTPS only".to_owned(),
             Self::Method(_) => "Method must be GET or POST".to_owned(),
+            Self::Unreadable(why) => why.to_string(),
             Self::Declined(why) => in_own_words(&why.to_string()),
         }
     }
@@ -170,7 +189,7 @@ impl Reply {
                 (say("Sign in first", "יש להתחבר תחילה"), sign_in(language, query, params.as_ref()))
             }
             Self::UsedUp => (say("Confirmed already", "כבר אושר"), used_up(language)),
-            Self::NotANavigation | Self::Method(_) | Self::Declined(_) => {
+            Self::NotANavigation | Self::Method(_) | Self::Unreadable(_) | Self::Declined(_) => {
                 (say("The call was not placed", "השיחה לא בוצעה"), self.refusal(language))
             }
         };
@@ -181,7 +200,9 @@ impl Reply {
     fn refusal(&self, language: Language) -> Markup {
         let Language::Hebrew = language else { return html! { p role="status" { (self.sentence()) "." } } };
         let kind = match self {
-            Self::Declined(Declined::Refused(Refusal::Invalid { .. }) | Declined::KeyReused) => "הבקשה שגויה או חסרה.",
+            Self::Unreadable(_) | Self::Declined(Declined::Refused(Refusal::Invalid { .. }) | Declined::KeyReused) => {
+                "הבקשה שגויה או חסרה."
+            }
             Self::Declined(Declined::Refused(Refusal::Unknown(_))) => "היעד אינו מוכר.",
             Self::Declined(Declined::Refused(Refusal::Offline(_))) => "אין טלפון מחובר.",
             Self::Declined(Declined::Refused(Refusal::Blocked(_))) => "השלוחה חסומה לחיוג בלחיצה.",
@@ -274,6 +295,55 @@ fn again(params: &Params, token: &str, button: &str) -> Markup {
             @for param in params.values() { input type="hidden" name=(param.name) value=(param.value); }
             input type="hidden" name=(CONFIRM) value=(token);
             button { (button) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::door::params::Param;
+
+    /// The hidden fields of a page, as a browser reads them.
+    fn fields(page: &str) -> Vec<(String, String)> {
+        let plain = |text: &str| {
+            let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
+            entities.iter().fold(text.to_owned(), |text, (entity, is)| text.replace(entity, is))
+        };
+        let fields = page.split("<input type=\"hidden\" name=\"").skip(1);
+        let read = |field: &str| {
+            let (name, rest) = field.split_once("\" value=\"")?;
+            Some((plain(name), plain(rest.split_once("\">")?.0)))
+        };
+        fields.filter_map(read).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_asked_is_asked_again_by_the_form(
+            params in prop::collection::btree_map("[a-z_]{1,8}", ".{0,20}|[<>&\"'\\[\\]|;$]{0,20}", 0..5)
+        ) {
+            let params: Params = params
+                .into_iter()
+                .map(|(name, value)| (name.clone(), Param { name, value }))
+                .collect();
+            let page = again(&params, "token", "Call").into_string();
+            let mut expected: Vec<(String, String)> =
+                params.values().map(|param| (param.name.clone(), param.value.clone())).collect();
+            expected.push((CONFIRM.to_owned(), "token".to_owned()));
+            prop_assert_eq!(fields(&page), expected);
+            prop_assert_eq!(page.matches("<form").count(), 1);
+        }
+
+        #[test]
+        fn no_refusal_breaks_out_of_its_page(message in ".{0,60}|[<>&\"'/a-z]{0,40}") {
+            let refusal = || Reply::from(Refusal::Forbidden(message.clone()));
+            for language in [Language::English, Language::Hebrew] {
+                let page = refusal().refusal(language).into_string();
+                prop_assert_eq!(page.matches('<').count(), if language == Language::English { 2 } else { 4 });
+            }
         }
     }
 }
