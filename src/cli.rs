@@ -14,6 +14,7 @@ mod devices;
 mod directory;
 mod listen;
 mod look;
+mod open;
 mod reference;
 mod session;
 mod stream;
@@ -30,6 +31,7 @@ use futures_util::future::BoxFuture;
 
 use self::session::{Ended, OneOf, Remote, Screen};
 use crate::callback::sign::Key;
+use crate::config::client::Usual;
 use crate::config::{AmiConfig, AriConfig, Config, REFERENCE, Source};
 use crate::report::Callback;
 use crate::telemetry::Telemetry;
@@ -156,6 +158,10 @@ enum Command {
     CallInfo(Remote<calls::One>),
     /// End a call, whoever talks
     Hangup(Remote<calls::One>),
+    /// Call whom a votel:, tel: or callto: link names, or be what opens them on your desktop
+    Open(open::Open),
+    /// Show the numbers that you may call as
+    CallerIds(Remote<open::CallerIds>),
     /// Show the phones and what they are doing
     Devices(Remote<devices::Devices>),
     /// Show what was told to whom, and whether it arrived
@@ -209,6 +215,8 @@ async fn run(program: Program, command: Command, screen: Screen) -> Ended {
         Command::Calls(remote) => remote.run(screen, calls::list).await,
         Command::CallInfo(remote) => remote.run(screen, calls::info).await,
         Command::Hangup(remote) => remote.run(screen, calls::hangup).await,
+        Command::Open(open) => open::run(open, screen).await,
+        Command::CallerIds(remote) => remote.run_by(Usual::File, screen, open::caller_ids).await,
         Command::Devices(remote) => remote.run(screen, devices::run).await,
         Command::Callbacks(remote) => remote.run(screen, callbacks::run).await,
         Command::Resend(remote) => remote.run(screen, callbacks::resend).await,

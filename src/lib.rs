@@ -25,7 +25,7 @@
 //!
 //! A [`call::Call`] is a total function: an event comes in, commands come out, nothing can fail. What
 //! Asterisk refuses is an event like any other. Each state owns the facts that are true in it, and
-//! `Clearing` is a state: a call is over when its lines are free, so *ended* implies that no channel
+//! `Clearing` is a state: a call has ended when its lines are free, so *ended* implies that no channel
 //! is left, unless Asterisk could not be told for fifteen seconds: then the next census sweeps it.
 //! A call has one deadline, derived from its state; there are no timers to cancel.
 //!
@@ -36,10 +36,10 @@
 //! # One call, end to end
 //!
 //! ```text
-//!  1  a door         reads its dialect into one Click; credential, limits, number, caller id, route,
+//!  1  a door         reads its dialect into one Click; credential, number, destination, caller id, route,
 //!                    do-not-call, device: what is refused is refused here, with the reason
 //!  2  engine inbox   the order, with a reply to come. A full inbox is a refusal, never a wait
-//!  3  switchboard    Call::start: create leg A
+//!  3  switchboard    the same click again is the first one's call; limits; then a call: create leg A
 //!  4  store          one transaction: snapshot, ledger, audit
 //!  5  the door       answers with the call's id; it has not waited for Asterisk
 //!  6  Asterisk       gets the bridge and A's channel, under ids that were stored before
@@ -48,11 +48,18 @@
 //!                    network itself says
 //!  9  B answers      both talk; the limit of the call's duration starts
 //! 10  one hangs up   the other is hung up: Clearing
-//! 11  both are gone  the bridge is deleted; final state, ledger and callbacks rendered to the last byte
-//!                    stand in one transaction
-//! 12  the worker     leases the callback, signs it, sends it, and settles it; what fails is tried again
+//! 11  both are gone  the bridge is deleted; verdict, ledger and callbacks rendered to the last byte stand
+//!                    in one transaction
+//! 12  wrap-up        where the call was for a queue with codes: the agent chooses, writes notes, or lets
+//!                    the time run out; then the callback that tells of it is rendered
+//! 13  the worker     leases the callback, signs it, sends it, and settles it; what fails is tried again
 //!                    for three days, in the same words under the same id
 //! ```
+//!
+//! What changes in a call is an event besides, written in the same transaction: whoever follows the stream
+//! reads it from the store, so nobody is too slow, and nothing is missed. And what must be so at Asterisk as
+//! long as something is so here (an agent paused in a queue) is no command at all: the switchboard derives
+//! it from its calls, and the link makes it so, again and again.
 //!
 //! Each line goes one way. The door never waits for Asterisk, the engine never waits for a callback, the
 //! worker never reads a call.

@@ -4,18 +4,18 @@
 //! token's own agent's, and the caller id of a link counts for that call alone.
 
 mod entry;
-mod notify;
+pub(super) mod notify;
 mod uri;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::notify::notify;
 use super::client::Ask;
 use super::look::{Cell, Column, printable};
 use super::session::{Ended, Remote, Screen, Session};
 use super::{Exit, Outcome};
 use crate::config::client::Usual;
+use crate::dial::number::spaced;
 
 /// A link, or the place of this program on the desktop.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) struct Open {
 
 #[derive(Debug, Args)]
 struct Link {
-    /// votel://+NUMBER/+CALLER-ID, tel:+NUMBER, callto:+NUMBER or sip:+NUMBER
+    /// The link, as `votel://+NUMBER/+CALLER-ID` or `tel:+NUMBER`
     #[arg(required_unless_present_any = ["install", "uninstall"], conflicts_with_all = ["install", "uninstall"])]
     uri: Option<String>,
 }
@@ -46,17 +46,24 @@ const CALLER_IDS: [Column; 3] =
 
 /// `dialbridge open`
 pub(super) async fn run(open: Open, screen: Screen) -> Ended {
-    match open {
-        Open { install: true, .. } => entry::install(),
-        Open { uninstall: true, .. } => entry::uninstall(),
-        Open { link, .. } => {
-            let ended = link.run_by(Usual::File, screen, call).await;
-            if let Err(outcome) = &ended {
-                notify("The call was not placed", &outcome.complaint);
-            }
-            ended
-        }
+    let link = match open {
+        Open { install: true, .. } => return entry::install(),
+        Open { uninstall: true, .. } => return entry::uninstall(),
+        Open { link, .. } => link,
+    };
+    let (notify, mut said) = (screen.notify, Said::default());
+    let ended = link
+        .run_by(Usual::File, screen, async |session, link| {
+            let (ended, words) = call(session, link).await?;
+            said = words;
+            Ok(ended)
+        })
+        .await;
+    match &ended {
+        Ok(_) => notify(&said.calling, &said.shown),
+        Err(outcome) => notify("The call was not placed", &outcome.complaint),
     }
+    ended
 }
 
 /// `dialbridge caller-ids`
@@ -64,7 +71,16 @@ pub(super) async fn caller_ids(session: &mut Session, CallerIds {}: CallerIds) -
     session.list(Ask::get("/v1/caller-ids"), &CALLER_IDS).await
 }
 
-async fn call(session: &mut Session, Link { uri }: Link) -> Ended {
+/// What is said of a call.
+#[derive(Default)]
+struct Said {
+    /// `Calling …`
+    calling: String,
+    /// `as …`, or nothing.
+    shown: String,
+}
+
+async fn call(session: &mut Session, Link { uri }: Link) -> Result<(Outcome, Said), Outcome> {
     let link = uri::parse(&uri.unwrap_or_default()).map_err(|why| Outcome::failed(Exit::Usage, why.to_string()))?;
     let me: Value = session.client.ask(Ask::get("/v1/me")).await?.json()?;
     let agent = me["agent"]["extension"].as_str();
@@ -75,11 +91,10 @@ async fn call(session: &mut Session, Link { uri }: Link) -> Ended {
     }
     let answer = session.client.ask(Ask::post("/v1/calls").json(&order)).await?;
     let placed: Value = answer.json()?;
-    let calling = format!("Calling {}", written(placed["target"].as_str().unwrap_or_default()));
-    let shown = shown(session, &placed).await;
-    notify(&calling, &shown);
-    let said = if shown.is_empty() { format!("{calling}\n") } else { format!("{calling} {shown}\n") };
-    Ok(Outcome::done(session.programs(&answer).unwrap_or(said)))
+    let calling = format!("Calling {}", printable(&spaced(placed["target"].as_str().unwrap_or_default())));
+    let said = Said { calling, shown: shown(session, &placed).await };
+    let words = || format!("{} {}", said.calling, said.shown).trim_end().to_owned() + "\n";
+    Ok((Outcome::done(session.programs(&answer).unwrap_or_else(words)), said))
 }
 
 /// As whom the target sees the call, where that is a number of the company.
@@ -96,32 +111,7 @@ async fn shown(session: &Session, call: &Value) -> String {
     };
     let entry = known["data"].as_array().into_iter().flatten().find(|entry| entry["number"] == number.as_str());
     match entry.and_then(|entry| entry["name"].as_str()).filter(|name| !name.is_empty()) {
-        Some(name) => format!("as {} ({})", written(&number), printable(name)),
-        None => format!("as {}", written(&number)),
-    }
-}
-
-/// A number in the groups of its country: `+1 212 555 0101`. Extensions stay as they are.
-fn written(number: &str) -> String {
-    let Some(parsed) = phonenumber::parse(None, number).ok().filter(|_| number.starts_with('+')) else {
-        return printable(number);
-    };
-    parsed.format().mode(phonenumber::Mode::International).to_string().replace('-', " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_for_people() {
-        for (number, text) in [
-            ("+12125550101", "+1 212 555 0101"),
-            ("+97235550100", "+972 3 555 0100"),
-            ("101", "101"),
-            ("\u{1b}[31m", "\u{fffd}[31m"),
-        ] {
-            assert_eq!(written(number), text);
-        }
+        Some(name) => format!("as {} ({})", printable(&spaced(&number)), printable(name)),
+        None => format!("as {}", printable(&spaced(&number))),
     }
 }

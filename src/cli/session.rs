@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::client::{Answer, Ask, Client};
 use super::look::{Column, Look};
+use super::open::notify::notify;
 use super::{Exit, Outcome};
 use crate::config::client::{Named, Usual, Way};
 
@@ -68,7 +69,7 @@ impl<A: Args> Remote<A> {
         let Daemon { socket, client, url, tenant } = self.daemon;
         let way = Way::find(Named { socket, client, url }, usual)
             .map_err(|why| Outcome::failed(Exit::Configuration, why.to_string()))?;
-        let Screen { look, out } = screen;
+        let Screen { look, out, .. } = screen;
         let look = Look { is_json: self.json, ..look };
         let mut session = Session { client: Client::new(way, tenant), look, out };
         command(&mut session, self.command).await
@@ -79,11 +80,13 @@ impl<A: Args> Remote<A> {
 pub(super) struct Screen {
     pub(super) look: Look,
     pub(super) out: Box<dyn Write + Send>,
+    /// Shows a summary with its body to whoever sees no output.
+    pub(super) notify: fn(&str, &str),
 }
 
 impl Screen {
     pub(super) fn of_stdout() -> Self {
-        Self { look: Look::of_stdout(), out: Box::new(io::stdout()) }
+        Self { look: Look::of_stdout(), out: Box::new(io::stdout()), notify }
     }
 }
 

@@ -46,7 +46,8 @@ impl MetricsText for Exporter {
         let links = links.map(|((name, _, counters), state)| Link { name, state, counters }).collect();
         let (requests, refusals) = (self.http.read().collect(), self.http.refusals().collect());
         let (callbacks, log) = (Some(&*self.callbacks), Some(&*self.log));
-        let observed = Observed { links, requests, refusals, callbacks, outbox, log };
+        let suspensions = self.http.suspensions();
+        let observed = Observed { links, requests, refusals, suspensions, callbacks, outbox, log };
         self.common.metrics.render(&observed)
     }
 }

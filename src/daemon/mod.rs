@@ -156,6 +156,7 @@ impl Running {
             store: common.store.clone(),
             directory: common.directory.clone(),
             editor: Arc::clone(&editor),
+            owed: cannon.wake_handle(),
             events,
             devices: ami.devices(),
             ari: ari.state(),

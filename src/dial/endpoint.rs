@@ -41,7 +41,7 @@ pub enum NotAnEndpoint {
 pub struct NotDialable;
 
 /// What a route does with the plus of a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Plus {
     /// `+12125550101`

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::dial::endpoint::{NotDialable, Plus, Template};
 
 /// One rewriting rule: a beginning, and what stands there instead.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rewrite {
     /// Leading digits that are taken away. Empty matches every number.
@@ -20,7 +20,7 @@ pub struct Rewrite {
 }
 
 /// A dial plan: rules, and the route that its numbers take.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DialPlan {
     /// Its id, as in `dialplan_id`.
@@ -47,12 +47,13 @@ impl DialPlan {
 }
 
 /// A way out: how a number is dialled there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Its name.
     pub name: String,
     /// The dial string, as `PJSIP/{number}@trunk` or `Local/{number}@from-internal/n`.
+    #[schema(value_type = String, example = "PJSIP/{number}@trunk")]
     pub endpoint: Template,
     /// Whether the number keeps its plus.
     #[serde(default)]

@@ -6,10 +6,11 @@ use crate::dial::endpoint::Endpoint;
 use crate::directory::secret::Sealed;
 
 /// A person with an extension.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// Digits, at most 16; unique in the tenant.
+    #[schema(pattern = "^[0-9]{1,16}$", example = "101")]
     pub extension: String,
     /// Name for people and displays.
     pub name: String,
@@ -23,12 +24,15 @@ pub struct Agent {
     pub logged_in_at: Option<String>,
     /// Argon2id in PHC form (`$argon2id$…`), for the sign-in page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, write_only)]
     pub password_hash: Option<Sealed>,
     /// The password in clear, on its way into the directory: never stored, never shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, write_only, min_length = 8, max_length = 256)]
     pub password: Option<Sealed>,
     /// The agent's own phone, as `PJSIP/101`; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "PJSIP/101")]
     pub device: Option<Endpoint>,
     /// The agent's own caller id, one of those shared with this agent; absent: the tenant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,5 +45,6 @@ pub struct Agent {
     pub auto_answer: bool,
     /// SIP headers (name, value) that make this phone do so, instead of the usual set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Vec<String>>>)]
     pub auto_answer_headers: Option<Vec<(String, String)>>,
 }

@@ -25,22 +25,27 @@ pub enum Scope {
 }
 
 /// A token of a tenant, hashed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credential {
     /// Its name, by which logs and audit call it.
     pub name: String,
     /// Its hash. Absent only in a file: the stored one is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     pub secret_hash: Option<TokenHash>,
     /// What it may be used for.
     pub scopes: BTreeSet<Scope>,
     /// Networks that it may come from; empty: any.
     #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["192.0.2.0/24"]))]
     pub networks: Vec<IpNet>,
     /// Extension of the agent whose own token it is, and the only one it may act for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// It is refused everything: the limits against fraud have done that, or an administrator.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 impl Credential {

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::timestamp::Timestamp;
 
 /// The hours in which a tenant works, in its own time zone. Outside of them most limits are a quarter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OfficeHours {
     /// When they begin, as `08:30`.
+    #[schema(value_type = String, example = "08:30")]
     pub from: TimeOfDay,
     /// When they end, as `18:00`; at or before `from`: on the next day.
+    #[schema(value_type = String, example = "18:00")]
     pub until: TimeOfDay,
     /// The days on which they begin.
     #[serde(default = "monday_to_friday")]
@@ -22,7 +24,7 @@ pub struct OfficeHours {
 }
 
 /// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Weekday {
     /// Monday.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much a tenant, its agents and its tokens may do. Each span is a sliding one: so much in any such span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Requests of one token at once, beyond its rate.

@@ -11,7 +11,7 @@ use crate::directory::limits::Limits;
 use crate::directory::secret::Sealed;
 
 /// One tenant: its document in the store, and its part of a directory file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tenant {
     /// Its id: lower-case letters, digits and hyphens.
@@ -29,6 +29,7 @@ pub struct Tenant {
     /// code, and a number that costs more than the way there, need one that says more than the code.
     pub allowed_destinations: Vec<String>,
     /// Numbers that may not be called, E.164.
+    #[schema(ignore)]
     pub do_not_call: Vec<String>,
     /// Origins (`https://crm.example`) whose pages may place calls.
     pub crm_origins: Vec<String>,
@@ -56,23 +57,30 @@ pub struct Tenant {
     /// Keys that sign callbacks; two while they are being changed.
     pub callback_secrets: Vec<CallbackSecret>,
     /// Its numbers.
+    #[schema(ignore)]
     pub caller_ids: Vec<CallerId>,
     /// Ways out.
+    #[schema(ignore)]
     pub routes: Vec<Route>,
     /// Dial plans.
+    #[schema(ignore)]
     pub dial_plans: Vec<DialPlan>,
     /// Menus, queues and other extensions without a person.
+    #[schema(ignore)]
     pub services: Vec<Service>,
     /// Queues whose calls are wrapped up.
+    #[schema(ignore)]
     pub queues: Vec<Queue>,
     /// People.
+    #[schema(ignore)]
     pub agents: Vec<Agent>,
     /// Tokens.
+    #[schema(ignore)]
     pub tokens: Vec<Credential>,
 }
 
 /// A number of the company.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerId {
     /// E.164.
@@ -97,7 +105,7 @@ impl CallerId {
 }
 
 /// An extension without a person: a menu, a queue, a trunk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Digits, at most 16; unique in the tenant.
@@ -105,11 +113,12 @@ pub struct Service {
     /// What displays show.
     pub name: String,
     /// What is dialled, as `Local/700@services/n`.
+    #[schema(value_type = String, example = "Local/700@services/n")]
     pub endpoint: Endpoint,
 }
 
 /// A queue of Asterisk, and how its calls are wrapped up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Its id, as in `queue_id`.
@@ -129,7 +138,7 @@ const fn two_minutes() -> u32 {
 }
 
 /// A list of transaction codes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CodeList {
     /// Its name.
@@ -139,7 +148,7 @@ pub struct CodeList {
 }
 
 /// A transaction code.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
     /// As written in callbacks.
@@ -149,24 +158,26 @@ pub struct Code {
 }
 
 /// A key that signs callbacks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallbackSecret {
     /// Its name.
     pub name: String,
     /// `whsec_` and Base64.
     #[serde(default)]
+    #[schema(value_type = String, write_only)]
     pub secret: Sealed,
 }
 
 /// A static header of callbacks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallbackHeader {
     /// As `Authorization`.
     pub name: String,
     /// As `Bearer …`.
     #[serde(default)]
+    #[schema(value_type = String, write_only)]
     pub secret: Sealed,
 }
 

@@ -1,5 +1,7 @@
 //! The order of the engine's turn: commit, then answer and act; and what it does when it cannot.
 
+mod wrap_up;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,9 +11,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::turn::{Loop, Ports};
-use super::{Engine, Receipt, Termination, Unavailable, Wrapped};
+use super::{Engine, Receipt, Termination, Unavailable};
 use crate::call::tests::request;
-use crate::call::{CallId, Command, EndReason, Leg, LineEvent, WrapUp};
+use crate::call::{CallId, Command, EndReason, Leg, LineEvent};
 use crate::clock::Clock;
 use crate::dial::policy::{Admission, Cap, Exceeded, Hours, Limit};
 use crate::link::{Action, Notice};
@@ -350,46 +352,6 @@ async fn an_engine_that_ends_waits_for_the_channel_that_it_asked_for_last() {
     assert_eq!(rig.store.take_seen(), [Seen::Committed(1), Seen::Sent(Command::JoinAndDial(Leg::A))]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(rig.notices.is_closed(), "the engine has ended");
-}
-
-/// Call 1 has been placed for a queue, both have talked, and its lines are free.
-async fn wrapping_up() -> Rig {
-    let rig = Rig::start();
-    let mut admission = rig.admission(1);
-    admission.request.queue = Some(crate::call::wrapup_tests::queue());
-    rig.engine.submit(admission).await.expect("accepted");
-    for leg in Leg::BOTH {
-        rig.line(leg, LineEvent::Entered).await;
-        rig.line(leg, LineEvent::Answered).await;
-    }
-    for leg in Leg::BOTH {
-        rig.line(leg, LineEvent::Gone(crate::call::Gone::Missing)).await;
-    }
-    rig
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wrap_up_is_answered_once_it_is_stored_and_taken_once() {
-    let mut rig = wrapping_up().await;
-    let (tenant, call) = ("demo".to_owned(), CallId::from_bits(1));
-    let noted = WrapUp { codes: Vec::new(), notes: "ring again".to_owned() };
-    let heard = *rig.events.borrow_and_update();
-    assert_eq!(rig.engine.wrap_up("other".to_owned(), call, noted.clone()).await, Ok(Wrapped::Over));
-    assert_eq!(rig.engine.wrap_up(tenant.clone(), call, noted.clone()).await, Ok(Wrapped::Done));
-    let stored = rig.store.batches.lock().expect("lock").last().expect("a batch").clone();
-    assert_eq!(stored.snapshots[0].journal.wrap_up, Some(noted.clone()));
-    assert_eq!(*rig.events.borrow(), heard + 1, "whoever streams events is woken");
-    assert_eq!(rig.engine.wrap_up(tenant, call, noted).await, Ok(Wrapped::Over));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wrap_up_of_a_call_that_is_up_comes_too_early() {
-    let rig = Rig::start();
-    let mut admission = rig.admission(1);
-    admission.request.queue = Some(crate::call::wrapup_tests::queue());
-    rig.engine.submit(admission).await.expect("accepted");
-    let early = rig.engine.wrap_up("demo".to_owned(), CallId::from_bits(1), WrapUp::default());
-    assert_eq!(early.await, Ok(Wrapped::NotYet));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// The key of everything that is counted per token.
-    fn key(&self) -> (String, String) {
+    pub(super) fn key(&self) -> (String, String) {
         (self.tenant.id.clone(), self.credential.name.clone())
     }
 }
@@ -42,6 +42,8 @@ impl Caller {
 pub(super) enum Denied {
     /// The token is wrong, or may not come from there.
     Wrong,
+    /// The token is right, and suspended.
+    Suspended,
     /// Too many wrong ones from this address, or too many requests under this token.
     TooMany(TooMany),
 }
@@ -76,7 +78,7 @@ impl Gate {
         };
         let caller = Caller { tenant, credential };
         self.count(ports, &caller).map_err(Denied::TooMany)?;
-        Ok(caller)
+        if caller.credential.suspended { Err(Denied::Suspended) } else { Ok(caller) }
     }
 
     /// Counts a request of a caller who has signed in, against the rate that a token has.

@@ -66,6 +66,7 @@ pub struct HttpCounters {
     answers: [[AtomicU64; CLASSES.len()]; DOORS.len()],
     refusals: [AtomicU64; KINDS.len()],
     limited: [AtomicU64; Limit::ALL.len()],
+    suspensions: AtomicU64,
 }
 
 impl HttpCounters {
@@ -93,6 +94,16 @@ impl HttpCounters {
     /// Counts one click that a limit on calls refused.
     pub(super) fn limit(&self, limit: Limit) {
         self.limited[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one token that was suspended.
+    pub(super) fn suspend(&self) {
+        self.suspensions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many tokens were suspended.
+    pub fn suspensions(&self) -> u64 {
+        self.suspensions.load(Ordering::Relaxed)
     }
 
     /// Kind of refusal, or name of the limit, and number of clicks, for all of them.

@@ -208,6 +208,7 @@ impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Wrong => Self::unauthorized(),
+            Denied::Suspended => Self::new(Kind::Forbidden, "this token is suspended"),
             Denied::TooMany(too_many) => too_many.into(),
         }
     }

@@ -24,6 +24,7 @@ mod page;
 mod password;
 mod serve;
 mod session;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -44,7 +45,7 @@ use axum::routing::{any, get, post};
 use bytes::Bytes;
 use futures_util::Stream;
 use ipnet::IpNet;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use client::Peer;
@@ -62,6 +63,7 @@ use crate::engine::Engine;
 use crate::http::auth::Gate;
 use crate::http::door::eightbyeight::Questions;
 use crate::http::login::SignIns;
+use crate::http::suspicion::Suspects;
 use crate::link::LinkState;
 use crate::store::Store;
 
@@ -81,6 +83,8 @@ pub struct Ports {
     pub editor: Arc<Editor>,
     /// Counts commits that brought events: only a wake-up, the truth is in the store.
     pub events: watch::Receiver<u64>,
+    /// Told of callbacks that are owed: they go out at once.
+    pub owed: Arc<Notify>,
     /// States of all phones.
     pub devices: watch::Receiver<Arc<Devices>>,
     /// How the ARI link stands.
@@ -144,6 +148,7 @@ pub trait Recordings: Send + Sync {
 struct Shared {
     ports: Ports,
     gate: Gate,
+    suspects: Suspects,
     sign_ins: SignIns,
     questions: Questions,
     audience: api::Audience,
@@ -158,6 +163,7 @@ impl Doors {
         Self(Arc::new(Shared {
             ports,
             gate: Gate::default(),
+            suspects: Suspects::default(),
             sign_ins: SignIns::default(),
             questions: Questions::default(),
             audience: api::Audience::default(),

@@ -16,6 +16,7 @@ use crate::http::Shared;
 use crate::http::auth::Caller;
 use crate::http::count::Refused;
 use crate::http::limits::TooMany;
+use crate::http::suspicion;
 use crate::link::LinkState;
 use crate::store::{AuditLine, Mark, Snapshot};
 
@@ -92,6 +93,9 @@ pub(super) async fn place(shared: &Shared, caller: &Caller, click: Click) -> Res
     let Err(declined) = &placed else { return placed };
     if let Declined::Limited { limit, .. } = declined {
         shared.ports.counters.limit(*limit);
+        if limit.is_against_fraud() {
+            suspicion::note(shared, caller).await;
+        }
     } else if let Some(kind) = declined.kind() {
         shared.ports.counters.refuse(kind);
     }

@@ -5,6 +5,7 @@ mod abuse;
 #[path = "../../tests/abuse/mod.rs"]
 mod abuse_table;
 mod api;
+mod callbacks;
 mod calls;
 mod clicks;
 mod directory;
@@ -16,5 +17,6 @@ mod login;
 mod openapi;
 mod refusals;
 mod rig;
+mod suspicion;
 mod voicenter;
 mod wire;

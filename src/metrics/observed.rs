@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::proto::MetricFamily;
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::{callbacks, family};
 use crate::callback::CallbackCounters;
@@ -35,8 +35,10 @@ pub struct Observed<'a> {
     pub links: Vec<Link<'a>>,
     /// Requests answered: door, class of the HTTP status (`2xx`), how many.
     pub requests: Vec<Tally>,
-    /// Clicks refused: kind of refusal, how many.
+    /// Clicks refused: kind of refusal or name of the limit, how many.
     pub refusals: Vec<(&'static str, u64)>,
+    /// Tokens suspended.
+    pub suspensions: u64,
     /// What the callback worker has counted.
     pub callbacks: Option<&'a CallbackCounters>,
     /// The outbox and the moment at which it was looked at; none while the store does not answer.
@@ -68,8 +70,10 @@ family::metrics! {
         timed_out_requests: IntCounterVec(&["link"]) = "dialbridge_link_timed_out_requests_total",
         /// Requests answered, by door and class of the HTTP status.
         requests: IntCounterVec(&["door", "class"]) = "dialbridge_http_requests_total",
-        /// Clicks refused, by kind of refusal.
+        /// Clicks refused, by kind of refusal or by the limit that they ran into.
         refusals: IntCounterVec(&["kind"]) = "dialbridge_refusals_total",
+        /// Tokens suspended by the limits against fraud.
+        suspensions: IntCounter() = "dialbridge_tokens_suspended_total",
         /// Log lines that somebody should look at, by level.
         log_lines: IntCounterVec(&["level"]) = "dialbridge_log_lines_total",
         /// Whether the store answers.
@@ -103,6 +107,7 @@ impl Observed<'_> {
         for (kind, count) in &self.refusals {
             seen.refusals.with_label_values(&[kind]).inc_by(*count);
         }
+        seen.suspensions.inc_by(self.suspensions);
         if let Some(lines) = self.log {
             raise(&seen.log_lines, "warn", &lines.warnings);
             raise(&seen.log_lines, "error", &lines.errors);

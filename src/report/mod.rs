@@ -6,6 +6,7 @@ pub mod event;
 mod fixture;
 pub mod record;
 pub mod render;
+pub mod sample;
 pub mod sentence;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,11 @@ pub(crate) enum Door {
     VoicenterForm,
     VoicenterJson,
     Getdesk,
+    /// The 8x8 door, asked by a program.
+    EightGet,
+    EightPost,
+    /// The 8x8 door, asked by a browser.
+    EightPage,
 }
 
 /// A request, up to the host.
@@ -49,7 +54,13 @@ impl Door {
         match self {
             Self::VoicenterGet | Self::VoicenterForm | Self::VoicenterJson => "/ForwardDialer/click2call.aspx",
             Self::Getdesk => "/ClickToCallAPI",
+            Self::EightGet | Self::EightPost | Self::EightPage => "/AGUI/make_call.php",
         }
+    }
+
+    /// Whether it knows an agent by a session, which whoever sends the request has to add.
+    pub(crate) const fn needs_session(self) -> bool {
+        matches!(self, Self::EightGet | Self::EightPost | Self::EightPage)
     }
 
     /// The pairs of a click that is placed. Erin's phone is busy, so that the call ends at once.
@@ -59,6 +70,7 @@ impl Door {
                 &[("code", "demo-code"), ("action", "call"), ("phone", "105"), ("target", "12125550101")]
             }
             Self::Getdesk => &[("token", "demo-code"), ("email", "erin@demo.example"), ("phone_number", "12125550101")],
+            Self::EightGet | Self::EightPost | Self::EightPage => &[("phone", "12125550101")],
         };
         pairs.iter().map(|(name, value)| (Cow::Borrowed(*name), Value::from(*value))).collect()
     }
@@ -81,8 +93,11 @@ impl Door {
         let path = self.path().to_owned();
         let sent = match self {
             Self::VoicenterGet | Self::Getdesk => get(format!("{path}?{}", urlencoded(&pairs)?)),
-            Self::VoicenterForm => post(path, "application/x-www-form-urlencoded", urlencoded(&pairs)?.into_bytes()),
+            Self::VoicenterForm => post(path, FORM, urlencoded(&pairs)?.into_bytes()),
             Self::VoicenterJson => post(path, "application/json", object(&pairs)),
+            Self::EightGet => get(format!("{path}?{}", urlencoded(&pairs)?)).with(&LINK).with(&FOR_PROGRAMS),
+            Self::EightPost => post(path, FORM, urlencoded(&pairs)?.into_bytes()).with(&LINK).with(&FOR_PROGRAMS),
+            Self::EightPage => get(format!("{path}?{}", urlencoded(&pairs)?)).with(&LINK),
         };
         (sent.target.len() <= LONGEST).then_some(sent)
     }
@@ -92,6 +107,8 @@ impl Door {
         let said = match self {
             Self::VoicenterGet | Self::VoicenterForm | Self::VoicenterJson => voicenter(answer),
             Self::Getdesk => getdesk(answer),
+            Self::EightGet | Self::EightPost => eight(answer),
+            Self::EightPage => page(answer),
         };
         let said = said.ok_or_else(|| format!("not an answer of {self:?}: {answer:?}"))?;
         let plain = !said.message.is_empty() && said.message.len() < 300 && !said.message.contains(char::is_control);
@@ -109,7 +126,20 @@ impl Door {
                 Becomes::Forbidden | Becomes::Blocked => (403, None),
                 Becomes::Nobody | Becomes::Offline => (404, None),
             },
+            Self::EightGet | Self::EightPost | Self::EightPage => (plainly(becomes), None),
         }
+    }
+}
+
+/// The status with which most doors say what became of a click.
+const fn plainly(becomes: Becomes) -> u16 {
+    match becomes {
+        Becomes::Placed => 200,
+        Becomes::Malformed => 400,
+        Becomes::Stranger => 401,
+        Becomes::Forbidden | Becomes::Blocked => 403,
+        Becomes::Unknown | Becomes::Nobody => 404,
+        Becomes::Offline => 422,
     }
 }
 
@@ -129,6 +159,23 @@ fn get(target: String) -> Sent {
 fn post(target: String, content_type: &str, body: Vec<u8>) -> Sent {
     Sent { method: "POST", target, headers: vec![("content-type", content_type.to_owned())], body }
 }
+
+impl Sent {
+    fn with(mut self, headers: &[(&'static str, &str)]) -> Self {
+        self.headers.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const FOR_PROGRAMS: [(&str, &str); 1] = [("accept", "application/json")];
+/// A link that somebody followed from no page at all.
+const LINK: [(&str, &str); 4] = [
+    ("sec-fetch-site", "none"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-user", "?1"),
+];
 
 /// For a query or a form; none where a value is JSON's own.
 fn urlencoded(pairs: &Pairs) -> Option<String> {
@@ -227,4 +274,27 @@ fn getdesk(answer: &Answer) -> Option<Said> {
     let status = if call.is_some() { "success" } else { "error" };
     let fits = members["status"] == status && call.is_some() == (answer.status == 200);
     fits.then_some(Said { status: answer.status, code: None, message, call })
+}
+
+fn eight(answer: &Answer) -> Option<Said> {
+    let json: Json = serde_json::from_str(&answer.body).ok()?;
+    let members = json.as_object()?;
+    (members.len() == 3 && answer.content_type == "application/json").then_some(())?;
+    let message = members["message"].as_str()?.to_owned();
+    let call = members["call_id"].as_str().map(str::to_owned);
+    let status = if call.is_some() { "calling" } else { "error" };
+    let fits = members["status"] == status && call.is_some() == (answer.status == 200);
+    fits.then_some(Said { status: answer.status, code: None, message, call })
+}
+
+/// A page says no id; and nothing that came in is markup in it.
+fn page(answer: &Answer) -> Option<Said> {
+    let (_, rest) = answer.body.split_once("<p role=\"status\">")?;
+    let (status, _) = rest.split_once("</p>")?;
+    let message = status.replace("<bdi dir=\"ltr\">", "").replace("</bdi>", "");
+    let is_page = answer.body.starts_with("<!DOCTYPE html>") && answer.body.ends_with("</html>");
+    let is_text = !message.contains(['<', '>']) && !answer.body.contains("<script");
+    let is_guarded = answer.policy.contains("default-src 'none'") && answer.policy.contains("frame-ancestors 'none'");
+    let fits = is_page && is_text && is_guarded && answer.content_type == "text/html; charset=utf-8";
+    fits.then_some(Said { status: answer.status, code: None, message, call: None })
 }

@@ -134,5 +134,7 @@ impl Row {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    /// `Content-Security-Policy`
+    pub(crate) policy: String,
     pub(crate) body: String,
 }

@@ -2,9 +2,9 @@
 
 use super::Becomes::{self, Blocked, Forbidden, Malformed, Nobody, Offline, Placed, Stranger, Unknown};
 use super::Field::{
-    self, Action, CallbackUrl, CallerId, CallerName, CheckPhone, Email, ExtRecord, Format, IgnoreDoNotCall,
+    self, Action, CallbackUrl, CallerId, CallerName, CheckPhone, DialPlan, Email, ExtRecord, Format, IgnoreDoNotCall,
     JsonpCallback, Language, LoginCode, MaxDuration, Named, Phone, PhoneAutoAnswer, PhoneCallerId, PhoneCallerName,
-    PhoneMaxDialTime, Record, Target, TargetInCapitals, TargetMaxDialTime, Token, UserData, Var,
+    PhoneMaxDialTime, Prefix, Queue, Record, Target, TargetInCapitals, TargetMaxDialTime, Token, UserData, Var,
 };
 use super::{Row, Value};
 
@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Row> {
         choices(),
         strangers(),
         destinations(),
+        plans(),
         callbacks(),
         user_data(),
         names(),
@@ -295,6 +296,38 @@ fn destinations() -> Vec<Row> {
     for field in [Phone, Target] {
         rows.extend(each(field, Forbidden, &forbidden));
         rows.extend(each(field, Malformed, &malformed));
+    }
+    rows
+}
+
+/// What a prefix, or a dial plan's rewriting, would make of a number.
+fn plans() -> Vec<Row> {
+    let prefixed = |prefix: &'static str, target: &'static str| [(Prefix, prefix.into()), (Target, target.into())];
+    let planned = |plan: &'static str, target: &'static str| [(DialPlan, plan.into()), (Target, target.into())];
+    let mut rows = vec![
+        row("a prefix", Placed, prefixed("1", "2125550101")),
+        row("a prefix that makes an emergency number", Malformed, prefixed("9", "11")),
+        row("a prefix that makes a premium-rate number", Forbidden, prefixed("1900", "5550101")),
+        row("a prefix that makes another country", Forbidden, prefixed("01144", "2079460000")),
+        row("a prefix of 10,000 digits", Malformed, [(Prefix, "1".repeat(10_000).into())]),
+        row("a prefix before nothing", Malformed, prefixed("12125550101", "")),
+        row("a dial plan", Placed, planned("2", "912125550101")),
+        row("a dial plan that leaves an emergency number", Malformed, planned("2", "9911")),
+        row("a dial plan that leaves a star code", Malformed, planned("2", "9*72")),
+        row("a dial plan that leaves a premium-rate number", Forbidden, planned("2", "919005550101")),
+    ];
+    rows.extend(each(
+        Prefix,
+        Malformed,
+        &[("a star", "*67"), ("a plus", "+1"), ("a technology", "SIP/"), ("Arabic", "٩")],
+    ));
+    for field in [DialPlan, Queue] {
+        rows.extend(each(field, Unknown, &[("nobody's", "99"), ("none", "0")]));
+        rows.extend(each(
+            field,
+            Malformed,
+            &[("negative", "-1"), ("a name", "support"), ("a path", "7/../8"), ("huge", "99999999999")],
+        ));
     }
     rows
 }

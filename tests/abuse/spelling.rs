@@ -10,6 +10,7 @@ pub(super) fn spell(door: Door, field: Field, value: &Value) -> Option<Pairs> {
     match door {
         Door::VoicenterGet | Door::VoicenterForm | Door::VoicenterJson => voicenter(field, value),
         Door::Getdesk => Some(vec![pair(getdesk(field)?, value)]),
+        Door::EightGet | Door::EightPost | Door::EightPage => eight(field, value),
     }
 }
 
@@ -97,6 +98,23 @@ fn getdesk(field: Field) -> Option<&'static str> {
         Field::Named(name) => Some(name),
         _ => None,
     }
+}
+
+fn eight(field: Field, value: &Value) -> Option<Pairs> {
+    let name = match field {
+        Field::Target => "phone",
+        Field::TargetInCapitals => "PHONE",
+        Field::CallerId => "callerId",
+        Field::Prefix => "prefix",
+        Field::DialPlan => "dialplan_id",
+        Field::Queue => "queue_id",
+        Field::UserData => "ctl_userdata",
+        Field::ExtRecord => "extTransactionData",
+        Field::CallbackUrl => return Some(vec![pair("ctl_userdata", &in_user_data(value)?)]),
+        Field::Named(name) => name,
+        _ => return None,
+    };
+    Some(vec![pair(name, value)])
 }
 
 /// A callback's address as user data carries it.

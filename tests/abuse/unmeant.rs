@@ -40,11 +40,25 @@ const EVERYWHERE: [Unmeant; 11] = [
     ahead(&[("x-purpose", "preview")]),
 ];
 
+/// What other pages make a browser ask for without anybody seeing it: images, frames, scripts, plugins.
+const SEEN_BY_NOBODY: [&[(&str, &str)]; 8] = [
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+    &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "empty")],
+    &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "object")],
+    &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")],
+    &[("sec-fetch-mode", "websocket")],
+];
+
 /// What is tried at this door.
 pub(crate) fn at(door: Door) -> Vec<Unmeant> {
     let mut all = EVERYWHERE.to_vec();
-    if door == Door::Getdesk {
-        all.push(by("POST", 405));
+    match door {
+        Door::Getdesk => all.push(by("POST", 405)),
+        Door::EightGet | Door::EightPost | Door::EightPage => all.extend(SEEN_BY_NOBODY.map(ahead)),
+        Door::VoicenterGet | Door::VoicenterForm | Door::VoicenterJson => {}
     }
     all
 }

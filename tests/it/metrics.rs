@@ -35,6 +35,7 @@ pub(crate) fn everything() -> String {
         links: vec![Link { name: "ari", state: &up, counters: &counters }],
         requests: vec![("voicenter", "2xx", 1)],
         refusals: vec![("offline", 1)],
+        suspensions: 1,
         callbacks: Some(&CallbackCounters::default()),
         outbox: Some((OutboxStats::default(), Timestamp::from_millis(0))),
         log: Some(&LineCounts::default()),

@@ -30,12 +30,7 @@ pub(crate) struct Observer {
 impl Observer {
     /// Begins to look. What is created from now on is seen.
     pub(crate) async fn start(world: &World) -> anyhow::Result<Self> {
-        let (read, mut write) = TcpStream::connect(("127.0.0.1", world.ports.ami)).await?.into_split();
-        let mut lines = BufReader::new(read).lines();
-        lines.next_line().await?.context("no banner")?;
-        write.write_all(b"Action: Login\r\nUsername: observer\r\nSecret: observer\r\nEvents: call\r\n\r\n").await?;
-        let answer = message(&mut lines).await?.context("no answer to the login")?;
-        anyhow::ensure!(field(&answer, "Response") == Some("Success"), "{answer:?}");
+        let (lines, write) = log_in(world, ("observer", "observer"), "call").await?;
         let created = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(look(lines, Arc::clone(&created)));
         Ok(Self { created, _connection: write })
@@ -55,6 +50,22 @@ impl Observer {
     }
 }
 
+/// A connection to the manager interface that hears events of these classes.
+pub(crate) async fn log_in(
+    world: &World,
+    (user, secret): (&str, &str),
+    events: &str,
+) -> anyhow::Result<(Lines<BufReader<OwnedReadHalf>>, OwnedWriteHalf)> {
+    let (read, mut write) = TcpStream::connect(("127.0.0.1", world.ports.ami)).await?.into_split();
+    let mut lines = BufReader::new(read).lines();
+    lines.next_line().await?.context("no banner")?;
+    let login = format!("Action: Login\r\nUsername: {user}\r\nSecret: {secret}\r\nEvents: {events}\r\n\r\n");
+    write.write_all(login.as_bytes()).await?;
+    let answer = message(&mut lines).await?.context("no answer to the login")?;
+    anyhow::ensure!(field(&answer, "Response") == Some("Success"), "{answer:?}");
+    Ok((lines, write))
+}
+
 async fn look(mut lines: Lines<BufReader<OwnedReadHalf>>, created: Arc<Mutex<Vec<Created>>>) {
     while let Ok(Some(event)) = message(&mut lines).await {
         if field(&event, "Event") != Some("Newchannel") {
@@ -67,7 +78,7 @@ async fn look(mut lines: Lines<BufReader<OwnedReadHalf>>, created: Arc<Mutex<Vec
 }
 
 /// The lines up to the next empty one; none when the connection has ended.
-async fn message(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> std::io::Result<Option<Vec<String>>> {
+pub(crate) async fn message(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> std::io::Result<Option<Vec<String>>> {
     let mut message = Vec::new();
     while let Some(line) = lines.next_line().await? {
         if line.is_empty() {
@@ -78,6 +89,6 @@ async fn message(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> std::io::Result
     Ok(None)
 }
 
-fn field<'a>(message: &'a [String], name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(message: &'a [String], name: &str) -> Option<&'a str> {
     message.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }

@@ -11,7 +11,9 @@ use crate::cli::{Exit, Outcome};
 use crate::config::desktop::Desktop;
 
 const NAME: &str = "dialbridge.desktop";
-const KINDS: [&str; 3] = ["x-scheme-handler/votel", "x-scheme-handler/tel", "x-scheme-handler/callto"];
+/// `TEL:` besides, as links spell it that no browser has read: some `xdg-open` minds the case.
+const KINDS: [&str; 4] =
+    ["x-scheme-handler/votel", "x-scheme-handler/tel", "x-scheme-handler/TEL", "x-scheme-handler/callto"];
 /// Where choices are written, of which the second is where older desktops did.
 const CHOICES: &str = "mimeapps.list";
 
@@ -137,7 +139,18 @@ mod tests {
 
     #[test]
     fn the_entry_is_what_desktops_expect() {
-        insta::assert_snapshot!(entry("/usr/bin/dialbridge"), @"");
+        let lines = [
+            "[Desktop Entry]",
+            "Type=Application",
+            "Name=dialbridge",
+            "Comment=Call the number that a link names",
+            "Exec=/usr/bin/dialbridge open -- %u",
+            "Icon=call-start",
+            "Terminal=false",
+            "NoDisplay=true",
+            "MimeType=x-scheme-handler/votel;x-scheme-handler/tel;x-scheme-handler/TEL;x-scheme-handler/callto;",
+        ];
+        assert_eq!(entry("/usr/bin/dialbridge").lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]

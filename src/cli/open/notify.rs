@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// Shows it by `notify-send`, without waiting. A desktop that has none of it has the output.
-pub(super) fn notify(summary: &str, body: &str) {
+pub(in crate::cli) fn notify(summary: &str, body: &str) {
     let mut command = Command::new("notify-send");
     command.args(["--app-name=dialbridge", "--icon=call-start", "--"]).args([summary, &escaped(body)]);
     // Whether it can be shown is not known before it is tried, and changes nothing.

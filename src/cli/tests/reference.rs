@@ -62,6 +62,8 @@ fn the_overview_is_one_page() {
       calls        List calls, or watch them live
       call-info    Show a call and what happened to it, step by step
       hangup       End a call, whoever talks
+      open         Call whom a votel:, tel: or callto: link names, or be what opens them on your desktop
+      caller-ids   Show the numbers that you may call as
       devices      Show the phones and what they are doing
       callbacks    Show what was told to whom, and whether it arrived
       resend       Send a callback once more

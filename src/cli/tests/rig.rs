@@ -111,7 +111,7 @@ impl Rig {
             Err(error) => panic!("{error}"),
         };
         let words = Words::default();
-        let screen = Screen { look: Look::default(), out: Box::new(words.clone()) };
+        let screen = Screen { look: Look::default(), out: Box::new(words.clone()), notify: |_, _| () };
         let (Ok(outcome) | Err(outcome)) = run(program(), command, screen).await;
         let Outcome { output, complaint, exit } = outcome;
         Said { output: words.text() + &output, complaint, exit }

@@ -1,6 +1,7 @@
 //! The rules of admission, each on the demo world.
 
 mod caps;
+mod destinations;
 mod shown;
 
 use proptest::prelude::*;
@@ -171,22 +172,6 @@ fn dial_plans_choose_the_way_out() {
     assert!(matches!(world.demo(&by(9, "12125550101")), Err(Refusal::Unknown(_))));
     let refused = world.demo(&by(2, "912125550199"));
     assert!(matches!(refused, Err(Refusal::Forbidden(_))), "a rewritten number is judged as it is dialled");
-}
-
-#[test]
-fn only_allowed_destinations_are_called() {
-    let world = world();
-    for good in ["+12125550101", "+972501234567"] {
-        assert!(world.demo(&click("101", good)).is_ok(), "{good}");
-        assert!(world.demo(&click(good, "700")).is_ok(), "{good}");
-    }
-    for bad in ["+442071234567", "00442071234567", "+881612345678", "+19002345678"] {
-        assert!(world.demo(&click("101", bad)).is_err(), "{bad}");
-        assert!(world.demo(&click(bad, "700")).is_err(), "{bad}");
-    }
-    assert_eq!(message(world.demo(&click("+442071234567", "700"))), "Phone is not an allowed destination");
-    let premium = message(world.demo(&click("101", "+19002345678")));
-    assert!(premium.starts_with("Target is a premium-rate number"), "{premium}");
 }
 
 #[test]

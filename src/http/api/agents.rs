@@ -7,6 +7,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::directory::desk::{self, NoDesk};
 use crate::directory::edit::{find, put};
@@ -16,19 +18,34 @@ use crate::http::api::edit::edit;
 use crate::http::api::input::JsonBody;
 use crate::http::api::members::Resource as _;
 use crate::http::api::{Admin, Asker, Id, May};
-use crate::http::error::{ApiError, Kind};
+use crate::http::error::{ApiError, Kind, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(set_password)).routes(routes!(log_in, log_out))
+}
 
 /// A password to be.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     /// 8 to 256 characters.
+    #[schema(value_type = String, min_length = 8, max_length = 256)]
     password: Sealed,
     /// The password until now: agents who change their own need it.
+    #[schema(value_type = Option<String>)]
     current: Option<Sealed>,
 }
 
-/// `PUT /v1/agents/{extension}/password`: by an administrator, or by the agent who knows the one until now.
+/// Give an agent a password. Agents who change their own say the one until now.
+///
+/// Whoever is signed in with the one until now is signed out.
+#[utoipa::path(put, path = "/v1/agents/{extension}/password", tag = "directory", operation_id = "setPassword",
+    params(("extension" = String, Path, description = "The agent's extension")), request_body = NewPassword,
+    responses(
+        (status = 204, description = "It is the agent's password now"),
+        (status = 422, description = "It is too short or too long", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
 pub(super) async fn set_password(
     State(shared): State<Arc<Shared>>,
     asker: Asker,
@@ -58,14 +75,20 @@ pub(super) async fn set_password(
 }
 
 /// Where to log in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Desk {
     /// Extension of the agent whose phone it is.
     at: String,
 }
 
-/// `POST /v1/agents/{extension}/desk`: logs the agent in at a phone, and whoever was logged in there out.
+/// Log an agent in at a phone, and whoever was logged in there out.
+#[utoipa::path(post, path = "/v1/agents/{extension}/desk", tag = "directory", operation_id = "logIn",
+    params(("extension" = String, Path, description = "The agent's extension")), request_body = Desk,
+    responses(
+        (status = 200, description = "The agent, logged in", body = Agent),
+        (status = 422, description = "There is no phone", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn log_in(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,
@@ -81,7 +104,14 @@ pub(super) async fn log_in(
     Ok(Json(agent.shown(&asker)))
 }
 
-/// `DELETE /v1/agents/{extension}/desk`: logs the agent out, wherever that is.
+/// Log an agent out, wherever that is.
+#[utoipa::path(delete, path = "/v1/agents/{extension}/desk", tag = "directory", operation_id = "logOut",
+    params(("extension" = String, Path, description = "The agent's extension")),
+    responses(
+        (status = 204, description = "Logged out"),
+        (status = 409, description = "The agent was logged out already", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
 pub(super) async fn log_out(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,

@@ -14,6 +14,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::dial::number::{self, NumberError, Party};
 use crate::directory::Tenant;
@@ -22,7 +24,7 @@ use crate::http::api::etag::Conditions;
 use crate::http::api::input::{self, Query};
 use crate::http::api::list::{List, Page};
 use crate::http::api::{Admin, Asker, Id, May, Read, csv};
-use crate::http::error::{ApiError, Kind};
+use crate::http::error::{ApiError, Kind, Problem};
 use crate::http::{Shared, body};
 
 /// Longest list that comes in.
@@ -31,8 +33,12 @@ const MOST: usize = 100_000;
 const TOLD: usize = 1_000;
 const COLUMN: &str = "number";
 
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(list, add, replace)).routes(routes!(remove))
+}
+
 /// Numbers to come onto the list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Numbers {
     /// As people write them.
@@ -40,7 +46,7 @@ pub(super) struct Numbers {
 }
 
 /// What became of the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Listed {
     /// Numbers that were not on it.
     added: usize,
@@ -50,7 +56,17 @@ pub(super) struct Listed {
     total: usize,
 }
 
-/// `GET /v1/do-not-call`: a page as JSON, or all of it as `text/csv`.
+/// List the numbers that are not called: a page as JSON, or, where `Accept` asks for `text/csv`, all of them.
+///
+/// The entity tag is that of the whole list.
+#[utoipa::path(get, path = "/v1/do-not-call", tag = "directory", operation_id = "listDoNotCall",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Numbers on a page; by default 50"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page, sorted, or the whole list", content(
+        (List<String> = "application/json"), (String = "text/csv"),
+    ))))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     asker: May<Read>,
@@ -72,7 +88,17 @@ pub(super) async fn list(
     Ok(([(VARY, "accept")], conditions.show(&mark(&tenant), shown)).into_response())
 }
 
-/// `POST /v1/do-not-call`: adds numbers, JSON or CSV.
+/// Add numbers that are not called, as JSON or as CSV with a column `number`.
+///
+/// Numbers may be written as people of the tenant's region do. Where one is wrong, none comes in.
+#[utoipa::path(post, path = "/v1/do-not-call", tag = "directory", operation_id = "addDoNotCall",
+    request_body(content((Numbers = "application/json"), (String = "text/csv"))),
+    responses(
+        (status = 200, description = "What became of the list", body = Listed),
+        (status = 412, description = "It has changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Numbers are wrong: each is told", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,
@@ -84,7 +110,16 @@ pub(super) async fn add(
     change(&shared, &asker, conditions, |now| now.union(&numbers).cloned().collect()).await
 }
 
-/// `PUT /v1/do-not-call`: these numbers and no others, JSON or CSV.
+/// Replace the numbers that are not called: these and no others, as JSON or as CSV with a column `number`.
+#[utoipa::path(put, path = "/v1/do-not-call", tag = "directory", operation_id = "replaceDoNotCall",
+    params(("If-Match" = Option<String>, Header, description = "The entity tag of what is to be replaced")),
+    request_body(content((Numbers = "application/json"), (String = "text/csv"))),
+    responses(
+        (status = 200, description = "What became of the list", body = Listed),
+        (status = 412, description = "It has changed meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Numbers are wrong: each is told", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
 pub(super) async fn replace(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,
@@ -96,7 +131,13 @@ pub(super) async fn replace(
     change(&shared, &asker, conditions, |_| numbers.into_iter().collect()).await
 }
 
-/// `DELETE /v1/do-not-call/{number}`
+/// Let a number be called again.
+#[utoipa::path(delete, path = "/v1/do-not-call/{number}", tag = "directory", operation_id = "removeDoNotCall",
+    params(("number" = String, Path, description = "The number, best as E.164")),
+    responses((status = 204, description = "It may be called"),
+        (status = 412, description = "The list has changed meanwhile", body = Problem,
+         content_type = "application/problem+json"),
+    ))]
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,

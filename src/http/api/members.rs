@@ -3,14 +3,9 @@
 //!
 //! An agent's own credential sees of each list what that agent needs, and changes nothing.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
@@ -18,11 +13,11 @@ use crate::dial::route::{DialPlan, Route};
 use crate::directory::edit::{self, Member};
 use crate::directory::{Agent, CallerId, Credential, Queue, Service, Tenant};
 use crate::http::Shared;
+use crate::http::api::Asker;
 use crate::http::api::edit::{edit, sealed};
 use crate::http::api::etag::Conditions;
 use crate::http::api::input::{self, JsonBody, Query};
 use crate::http::api::list::{List, Page};
-use crate::http::api::{Admin, Asker, Id, May, Read};
 use crate::http::error::{ApiError, Kind};
 
 /// A member of a list, as the API has it.
@@ -104,81 +99,73 @@ impl Resource for Credential {
     }
 }
 
-/// The routes of a list that is read and written member by member.
-pub(super) fn routes<R: Resource>() -> Router<Arc<Shared>> {
-    Router::new()
-        .route(R::PATH, get(list::<R>))
-        .route(&format!("{}/{{{}}}", R::PATH, R::KEY), get(show::<R>).put(put::<R>).delete(remove::<R>))
-}
-
 /// `GET` of the list, in the order of the keys.
-pub(super) async fn list<R: Resource>(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Read>,
-    query: Query,
-    conditions: Conditions,
+pub(super) fn list<R: Resource>(
+    shared: &Shared,
+    asker: &Asker,
+    query: &Query,
+    conditions: &Conditions,
 ) -> Result<Response, ApiError> {
     let tenant = asker.tenant(&shared.ports.directory.load())?;
-    let page: Page<String> = Page::of(&query)?;
+    let page: Page<String> = Page::of(query)?;
     let last = page.after.as_deref().map(edit::rank);
-    let members = edit::sorted::<R>(&tenant).into_iter().filter(|member| is_seen(*member, &asker));
+    let members = edit::sorted::<R>(&tenant).into_iter().filter(|member| is_seen(*member, asker));
     let rest = members.filter(|member| last.as_ref().is_none_or(|last| edit::rank(&member.key()) > *last));
     let rows: Vec<&R> = rest.take(page.fetch() as usize).collect();
-    Ok(conditions.show_json(&List::page(&page, rows, |member| member.key(), |member| member.shown(&asker))))
+    Ok(conditions.show_json(&List::page(&page, rows, |member| member.key(), |member| member.shown(asker))))
 }
 
 /// `GET` of a member.
-pub(super) async fn show<R: Resource>(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Read>,
-    Id(key): Id,
-    conditions: Conditions,
+pub(super) fn show<R: Resource>(
+    shared: &Shared,
+    asker: &Asker,
+    key: &str,
+    conditions: &Conditions,
 ) -> Result<Response, ApiError> {
     let tenant = asker.tenant(&shared.ports.directory.load())?;
-    let member = edit::find::<R>(&tenant, &key).filter(|member| is_seen(*member, &asker));
-    Ok(conditions.show_json(&member.ok_or_else(ApiError::not_found)?.shown(&asker)))
+    let member = edit::find::<R>(&tenant, key).filter(|member| is_seen(*member, asker));
+    Ok(conditions.show_json(&member.ok_or_else(ApiError::not_found)?.shown(asker)))
 }
 
 /// `PUT` of a member: made, or replaced as a whole. Secrets that are not named stay.
 pub(super) async fn put<R: Resource>(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Admin>,
-    Id(key): Id,
-    conditions: Conditions,
-    body: JsonBody<Map<String, Value>>,
+    shared: &Shared,
+    asker: &Asker,
+    key: &str,
+    (conditions, body): (&Conditions, JsonBody<Map<String, Value>>),
 ) -> Result<Response, ApiError> {
-    let member = read::<R>(&key, body.value)?;
+    let member = read::<R>(key, body.value)?;
     let id = asker.tenant(&shared.ports.directory.load())?.id.clone();
     let alone = edit::put(&Tenant { id, ..Tenant::default() }, member);
-    let alone = sealed(&shared, vec![alone]).await?;
+    let alone = sealed(shared, vec![alone]).await?;
     let member = alone.iter().flat_map(R::all).next().ok_or_else(ApiError::not_found)?.clone();
     let mut status = StatusCode::OK;
-    let tenant = edit(&shared, &asker, Some((R::LIST, &key)), |tenant| {
-        let known = edit::find::<R>(tenant, &key);
-        conditions.allow(known.map(|known| known.shown(&asker)).as_ref())?;
+    let tenant = edit(shared, asker, Some((R::LIST, key)), |tenant| {
+        let known = edit::find::<R>(tenant, key);
+        conditions.allow(known.map(|known| known.shown(asker)).as_ref())?;
         if known.is_none() {
             status = StatusCode::CREATED;
         }
         Ok(edit::put(tenant, member))
     });
     let tenant = tenant.await?;
-    let member = edit::find::<R>(&tenant, &key).ok_or_else(ApiError::not_found)?;
-    let shown = Conditions::default().show_json(&member.shown(&asker));
-    let address = (status == StatusCode::CREATED).then(|| [(LOCATION, address::<R>(&key))]);
+    let member = edit::find::<R>(&tenant, key).ok_or_else(ApiError::not_found)?;
+    let shown = Conditions::default().show_json(&member.shown(asker));
+    let address = (status == StatusCode::CREATED).then(|| [(LOCATION, address::<R>(key))]);
     Ok((status, address, shown).into_response())
 }
 
 /// `DELETE` of a member.
 pub(super) async fn remove<R: Resource>(
-    State(shared): State<Arc<Shared>>,
-    asker: May<Admin>,
-    Id(key): Id,
-    conditions: Conditions,
+    shared: &Shared,
+    asker: &Asker,
+    key: &str,
+    conditions: &Conditions,
 ) -> Result<StatusCode, ApiError> {
-    let removed = edit(&shared, &asker, Some((R::LIST, &key)), |tenant| {
-        let known = edit::find::<R>(tenant, &key).ok_or_else(ApiError::not_found)?;
-        conditions.allow(Some(&known.shown(&asker)))?;
-        Ok(edit::remove::<R>(tenant, &key))
+    let removed = edit(shared, asker, Some((R::LIST, key)), |tenant| {
+        let known = edit::find::<R>(tenant, key).ok_or_else(ApiError::not_found)?;
+        conditions.allow(Some(&known.shown(asker)))?;
+        Ok(edit::remove::<R>(tenant, key))
     });
     removed.await.map(|_| StatusCode::NO_CONTENT)
 }

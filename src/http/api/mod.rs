@@ -5,6 +5,7 @@
 
 mod agents;
 mod asker;
+mod callbacks;
 mod calls;
 mod csv;
 mod devices;
@@ -20,13 +21,14 @@ mod list;
 mod me;
 mod members;
 mod openapi;
+mod resources;
 mod tenant;
 mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 
 use asker::{Admin, Asker, Dial, May, Read, Terminate};
@@ -35,8 +37,6 @@ use list::{List, Page};
 
 pub(super) use events::Audience;
 
-use crate::dial::route::{DialPlan, Route};
-use crate::directory::{Agent, CallerId, Credential, Queue, Service};
 use crate::http::Shared;
 use crate::http::error::{ApiError, Kind};
 
@@ -53,28 +53,16 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .merge(calls::routes())
+        .merge(callbacks::routes())
         .merge(events::routes())
         .merge(devices::routes())
         .merge(me::routes())
-        .merge(directory_routes().into())
+        .merge(directory_routes())
 }
 
 /// What a tenant's administrator edits.
-fn directory_routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .merge(members::routes::<Agent>())
-        .merge(members::routes::<CallerId>())
-        .merge(members::routes::<Service>())
-        .merge(members::routes::<Route>())
-        .merge(members::routes::<DialPlan>())
-        .merge(members::routes::<Queue>())
-        .route("/v1/agents/{extension}/password", put(agents::set_password))
-        .route("/v1/agents/{extension}/desk", post(agents::log_in).delete(agents::log_out))
-        .route("/v1/tokens", get(members::list::<Credential>).post(tokens::create))
-        .route("/v1/tokens/{name}", get(members::show::<Credential>).delete(members::remove::<Credential>))
-        .route("/v1/do-not-call", get(do_not_call::list).post(do_not_call::add).put(do_not_call::replace))
-        .route("/v1/do-not-call/{number}", delete(do_not_call::remove))
-        .route("/v1/tenant", get(tenant::show).patch(tenant::patch))
+fn directory_routes() -> OpenApiRouter<Arc<Shared>> {
+    resources::routes().merge(agents::routes()).merge(do_not_call::routes()).merge(tenant::routes())
 }
 
 /// The same, and what is for the admin socket alone.

@@ -1,7 +1,7 @@
 //! `GET /v1/openapi.json`: the API described, in `OpenAPI` 3.1.
 //!
 //! Handlers describe themselves; what all of them share is added here: who may ask, and the refusals that any
-//! request may meet. The lists of the directory are alike, so they are described by a table.
+//! request may meet.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -28,8 +28,6 @@ const WITH_BODY: [(u16, &str); 4] = [
     (415, "The body is of a type that is not understood"),
     (422, "Understood, but impossible"),
 ];
-const ON_CHANGE: [(u16, &str); 3] =
-    [(409, "Not in the state in which it is"), (412, "Changed meanwhile"), (422, "Understood, but impossible")];
 
 /// The description, as it is sent.
 pub(super) fn document(described: OpenApi) -> Bytes {
@@ -47,7 +45,6 @@ pub(super) fn document(described: OpenApi) -> Bytes {
     let problem = <Problem as utoipa::PartialSchema>::schema();
     api["components"]["schemas"]["Problem"] = serde_json::to_value(problem).unwrap_or_default();
     if let Value::Object(paths) = &mut api["paths"] {
-        directory(paths);
         for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
             add_refusals(operation);
         }
@@ -86,95 +83,4 @@ fn add_refusals(operation: &mut Value) {
 fn refusal(description: &str) -> Value {
     let schema = json!({"$ref": "#/components/schemas/Problem"});
     json!({"description": description, "content": {PROBLEM: {"schema": schema}}})
-}
-
-/// Member by member: the list's address, the key's name, and what a member is called.
-const MEMBERS: [(&str, &str, &str); 6] = [
-    ("/v1/agents", "extension", "Agent"),
-    ("/v1/numbers", "number", "Number"),
-    ("/v1/services", "extension", "Service"),
-    ("/v1/routes", "name", "Route"),
-    ("/v1/dial-plans", "id", "DialPlan"),
-    ("/v1/queues", "id", "Queue"),
-];
-
-/// Method, address, name of the operation, what it does, status of success, whether there is a body.
-type Row = (&'static str, &'static str, &'static str, &'static str, u16, Option<&'static str>);
-
-const OTHERS: [Row; 13] = [
-    ("put", "/v1/agents/{extension}/password", "setPassword", "Set an agent's password", 204, Some(JSON)),
-    ("post", "/v1/agents/{extension}/desk", "logIn", "Log an agent in at a desk", 200, Some(JSON)),
-    ("delete", "/v1/agents/{extension}/desk", "logOut", "Log an agent out", 204, None),
-    ("get", "/v1/tokens", "listTokens", "List the tokens, without their secrets", 200, None),
-    ("post", "/v1/tokens", "createToken", "Create a token; it is shown this once", 201, Some(JSON)),
-    ("get", "/v1/tokens/{name}", "showToken", "Show a token, without its secret", 200, None),
-    ("delete", "/v1/tokens/{name}", "revokeToken", "Revoke a token", 204, None),
-    ("get", "/v1/do-not-call", "listDoNotCall", "List numbers that may not be called, JSON or CSV", 200, None),
-    ("post", "/v1/do-not-call", "addDoNotCall", "Add numbers that may not be called", 200, Some(JSON)),
-    ("put", "/v1/do-not-call", "replaceDoNotCall", "Replace the whole list by this CSV", 200, Some("text/csv")),
-    ("delete", "/v1/do-not-call/{number}", "removeDoNotCall", "Allow a number again", 204, None),
-    ("get", "/v1/tenant", "showTenant", "Show the tenant's settings", 200, None),
-    ("patch", "/v1/tenant", "changeTenant", "Change settings: a merge patch", 200, Some(JSON)),
-];
-const JSON: &str = "application/json";
-
-fn directory(paths: &mut Map<String, Value>) {
-    for (address, key, name) in MEMBERS {
-        let member = format!("{address}/{{{key}}}");
-        add(paths, ("get", address), described((&format!("list{name}s"), &format!("List each {name}")), 200, None));
-        add(paths, ("get", &member), described((&format!("show{name}"), &format!("Show one {name}")), 200, None));
-        let put = format!("Create or replace one {name}; as in a directory file");
-        let mut put = described((&format!("put{name}"), &put), 200, Some(JSON));
-        put["responses"]["201"] = success(201);
-        add(paths, ("put", &member), put);
-        add(
-            paths,
-            ("delete", &member),
-            described((&format!("delete{name}"), &format!("Delete one {name}")), 204, None),
-        );
-    }
-    for (method, address, name, summary, status, body) in OTHERS {
-        let mut operation = described((name, summary), status, body);
-        if (method, address) == ("get", "/v1/do-not-call") {
-            operation["responses"]["200"]["content"]["text/csv"] = json!({"schema": {"type": "string"}});
-        }
-        add(paths, (method, address), operation);
-    }
-}
-
-fn described((name, summary): (&str, &str), status: u16, body: Option<&str>) -> Value {
-    let mut operation = json!({"tags": ["directory"], "operationId": name, "summary": summary, "responses": {}});
-    operation["responses"][status.to_string()] = success(status);
-    if let Some(content_type) = body {
-        let schema = if content_type == JSON { json!({"type": "object"}) } else { json!({"type": "string"}) };
-        operation["requestBody"] = json!({"required": true, "content": {content_type: {"schema": schema}}});
-    }
-    operation
-}
-
-fn success(status: u16) -> Value {
-    match status {
-        204 => json!({"description": "Done"}),
-        _ => json!({"description": "As it is now", "content": {JSON: {"schema": {"type": "object"}}}}),
-    }
-}
-
-/// Adds an operation, with the parameters that its address names and what its method may meet.
-fn add(paths: &mut Map<String, Value>, (method, address): (&str, &str), mut operation: Value) {
-    let named = address.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
-    let path = |(name, _)| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}});
-    let mut parameters: Vec<Value> = named.map(path).collect();
-    let conditional: &[(&str, u16)] = if method == "get" { &[("If-None-Match", 304)] } else { &[("If-Match", 412)] };
-    let header = |(name, _): &(&str, u16)| json!({"name": name, "in": "header", "schema": {"type": "string"}});
-    parameters.extend(conditional.iter().map(header));
-    operation["parameters"] = parameters.into();
-    if method == "get" {
-        operation["responses"]["304"] = json!({"description": "It has not changed"});
-    } else {
-        for (status, description) in ON_CHANGE {
-            operation["responses"][status.to_string()] = refusal(description);
-        }
-    }
-    let item = paths.entry(address).or_insert_with(|| json!({}));
-    item[method] = operation;
 }

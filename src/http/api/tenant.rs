@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::directory::Tenant;
 use crate::directory::edit::{APART, patched, settings};
@@ -14,12 +16,23 @@ use crate::http::api::etag::Conditions;
 use crate::http::api::input::{self, JsonBody};
 use crate::http::api::list::List;
 use crate::http::api::{Admin, Asker, May, Read};
-use crate::http::error::{ApiError, Kind};
+use crate::http::error::{ApiError, Kind, Problem};
 
 /// What an agent's own credential sees.
 const FOR_AGENTS: [&str; 4] = ["id", "region", "time_zone", "language"];
 
-/// `GET /v1/tenant`
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(show, patch))
+}
+
+/// Show the tenant's settings: all that is in no list of its own.
+#[utoipa::path(get, path = "/v1/tenant", tag = "directory", operation_id = "showTenant",
+    params(("If-None-Match" = Option<String>, Header, description = "The entity tag of what was seen")),
+    responses(
+        (status = 200, description = "The settings; to an agent's own token those that it needs", body = Tenant,
+         headers(("ETag" = String, description = "For `If-Match`"))),
+        (status = 304, description = "As they were seen"),
+    ))]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     asker: May<Read>,
@@ -29,8 +42,18 @@ pub(super) async fn show(
     Ok(conditions.show_json(&view(&tenant, &asker)))
 }
 
-/// `PATCH /v1/tenant`: a merge patch; null takes a setting back to its default. Secrets that are named
-/// without their value stay.
+/// Change settings of the tenant: a merge patch (RFC 7396).
+///
+/// Null takes a setting back to its default. Secrets that are named without their value stay.
+#[utoipa::path(patch, path = "/v1/tenant", tag = "directory", operation_id = "changeTenant",
+    params(("If-Match" = Option<String>, Header, description = "The entity tag of what is to be changed")),
+    request_body = Tenant,
+    responses(
+        (status = 200, description = "The settings now", body = Tenant),
+        (status = 412, description = "They have changed meanwhile", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 422, description = "They cannot be so", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn patch(
     State(shared): State<Arc<Shared>>,
     asker: May<Admin>,

@@ -142,6 +142,7 @@ fn agent<'a>(caller: &'a Caller, email: &str) -> Result<&'a Agent, Reason> {
 fn declined(why: &Reason) -> Reply {
     let declined = match why {
         Reason::Denied(Denied::Wrong) => return Reply::error(StatusCode::UNAUTHORIZED, "Token is invalid"),
+        Reason::Denied(Denied::Suspended) => return Reply::error(StatusCode::FORBIDDEN, "Token is suspended"),
         Reason::NoAgent => return Reply::error(StatusCode::NOT_FOUND, "No agent has this email"),
         Reason::Denied(Denied::TooMany(too_many)) => &Declined::TooMany(*too_many),
         Reason::Declined(declined) => declined,

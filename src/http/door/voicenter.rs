@@ -95,6 +95,7 @@ async fn fulfil(shared: &Shared, client: Peer, ask: Ask) -> Reply {
     let caller = match shared.gate.caller(&shared.ports, &ask.code, client) {
         Ok(caller) => caller,
         Err(Denied::Wrong) => return Reply::refused(ErrorCode::InvalidParameters, "Code is invalid"),
+        Err(Denied::Suspended) => return Reply::refused(ErrorCode::InvalidParameters, "Code is suspended"),
         Err(Denied::TooMany(too_many)) => return refused_for_now(too_many),
     };
     // A click that is placed carries them among its warnings, which are logged with it.

@@ -35,6 +35,8 @@ use crate::timestamp::Timestamp;
 const DIRECTORY: &str = include_str!("directory.toml");
 pub(super) const DOOR: &str = "/ForwardDialer/click2call.aspx";
 pub(super) const FIRST: CallId = CallId::from_bits(1);
+const TOO_OFTEN: Exceeded =
+    Exceeded { limit: Limit::DestinationPerTenMinutes, most: 3, retry_after: Duration::from_mins(4), ..BUSY };
 const BUSY: Exceeded =
     Exceeded { limit: Limit::AgentActive, most: 1, hours: Hours::Office, retry_after: Duration::from_millis(4_100) };
 
@@ -83,6 +85,7 @@ pub(super) enum EngineDoes {
     AcceptAndStore,
     SayDuplicate,
     SayAgentBusy,
+    SayTooOften,
     SayKeyReused,
     Nothing,
 }
@@ -131,6 +134,7 @@ impl Rig {
             directory: Arc::clone(&directory),
             editor: Arc::new(Editor::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&directory), Clock::start())),
             events: events_heard,
+            owed: Arc::default(),
             devices: watch::channel(Arc::new(devices())).1,
             ari: ari_link,
             ami: manager_link,
@@ -229,6 +233,7 @@ async fn engine(mut inbox: mpsc::Receiver<DoorOrder>, (seen, store): Noted, does
                     }
                     EngineDoes::SayDuplicate => Receipt::Duplicate(FIRST),
                     EngineDoes::SayAgentBusy => Receipt::TooMany(BUSY),
+                    EngineDoes::SayTooOften => Receipt::TooMany(TOO_OFTEN),
                     EngineDoes::SayKeyReused => Receipt::KeyReused,
                     EngineDoes::Nothing => {
                         unanswered.push(reply);
@@ -296,8 +301,17 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, _: &Batch) -> Result<(), StoreError> {
-        unreachable!("doors commit nothing")
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.well()?;
+        assert!(batch.snapshots.is_empty() && batch.ledger.is_empty(), "calls are the engine's");
+        let mut rows = self.outbox.lock().unwrap();
+        for callback in &batch.callbacks {
+            let number = rows.len() as u64 + 1;
+            let (state, due_at) = (CallbackState::Pending, callback.created_at);
+            rows.push(OutboxRow { number, callback: callback.clone(), state, attempts: 0, due_at, last: None });
+        }
+        self.audit.lock().unwrap().extend_from_slice(&batch.audit);
+        Ok(())
     }
     async fn active_calls(&self) -> Result<Vec<Snapshot>, StoreError> {
         Ok(self.calls.lock().unwrap().iter().filter(|call| !call.journal.is_over()).cloned().collect())

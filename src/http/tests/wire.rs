@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -32,6 +32,7 @@ fn router() -> Router {
     let stuck = || async { sleep(Duration::from_hours(1)).await };
     Router::new()
         .route("/hello", any(|body: String| async move { format!("hello {body}") }))
+        .route("/wire", get(|Extension(wire): Extension<Wire>| async move { format!("{wire:?}") }))
         .route("/panic", get(|| async { assert_eq!(1, 2, "planted") }))
         .route("/endless", get(endless))
         .route("/slow", get(slow))
@@ -285,7 +286,18 @@ async fn tls_is_spoken_where_it_is_configured() {
     let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
     let stream = TcpStream::connect(address).await.unwrap();
     let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
-    assert!(said(&mut stream, "GET /hello HTTP/1.0\r\n\r\n").await.contains("hello"));
+    let answer = said(&mut stream, "GET /wire HTTP/1.0\r\n\r\n").await;
+    assert!(answer.ends_with("Tls") && answer.contains("strict-transport-security: max-age="), "{answer}");
+}
+
+#[tokio::test]
+async fn what_came_in_clear_is_known_as_such() {
+    let (mut near, far) = duplex(4096);
+    let place = Crowd::new(1, Vec::new()).enter(Peer::Local).unwrap();
+    let talk = Talk { router: router(), from: (Peer::Local, Wire::Plain), stop: CancellationToken::new(), place };
+    tokio::spawn(talk.over(far));
+    let answer = said(&mut near, "GET /wire HTTP/1.0\r\n\r\n").await;
+    assert!(answer.ends_with("Plain") && !answer.contains("strict-transport-security"), "{answer}");
 }
 
 #[test]
