@@ -146,7 +146,7 @@ impl Following {
                     () = stopping.cancelled() => return None,
                     // Without anybody who commits there is nothing to come.
                     changed = self.commits.changed() => changed.ok()?,
-                    _ = self.keep_alive.tick() => return Some(Bytes::from_static(b": keep-alive\n\n")),
+                    _ = self.keep_alive.tick() => return Some(sign_of_life(self.after)),
                 }
             }
         }
@@ -170,6 +170,12 @@ impl Following {
             }
         }
     }
+}
+
+/// A comment, with the number behind which to resume: a client that is cut off before its first event misses none.
+/// An id without data is no event to it.
+fn sign_of_life(after: u64) -> Bytes {
+    format!(": keep-alive\nid: {after}\n\n").into()
 }
 
 /// One event. Its body is one line.

@@ -71,9 +71,9 @@ impl Text {
     fn event(&mut self) -> Option<Heard> {
         while let Some((frame, rest)) = self.0.split_once("\n\n") {
             let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            let heard = field("id").map(|number| Heard {
-                number: number.parse().unwrap(),
-                kind: field("event").unwrap().to_owned(),
+            let heard = field("event").map(|kind| Heard {
+                number: field("id").unwrap().parse().unwrap(),
+                kind: kind.to_owned(),
                 data: serde_json::from_str(field("data").unwrap()).unwrap(),
             });
             self.0 = rest.to_owned();
@@ -301,6 +301,15 @@ async fn a_stream_ends_with_the_process_the_store_and_its_token() {
     assert!(ear.hears_nothing().await);
     rig.stopping.cancel();
     assert_eq!(ear.hear().await, None);
+}
+
+#[tokio::test]
+async fn a_client_that_was_cut_off_before_its_first_event_knows_where_to_go_on() {
+    let rig = Rig::new();
+    (0..7).for_each(|n| rig.tell(event(n)));
+    let mut ear = Ear::of(&rig, following("demo-code")).await;
+    let sign = ear.body.next().await.unwrap().unwrap();
+    assert_eq!(sign, ": keep-alive\nid: 7\n\n");
 }
 
 /// A connection to the doors, in simulated time.
