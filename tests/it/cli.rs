@@ -204,7 +204,7 @@ async fn a_sample_is_sent_and_sent_again(rig: &Rig) -> anyhow::Result<()> {
     anyhow::ensure!(good(rig, &["callbacks", "--state", "delivered"]).await?.contains(id), "it is not listed");
     let shown = good(rig, &["callbacks", "show", id]).await?;
     anyhow::ensure!(shown.matches("  200  ").count() == 2, "not two attempts: {shown}");
-    exits(rig, &["trigger", "call.ended", "--to", "http://127.0.0.1:22/"], 2).await
+    exits(rig, &["trigger", "call.ended", "--to", "http://127.0.0.1:22/"], 3).await
 }
 
 async fn tokens_desks_and_lists_are_kept(rig: &Rig) -> anyhow::Result<()> {
