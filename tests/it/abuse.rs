@@ -11,19 +11,12 @@ mod table;
 
 use self::table::door::{Door, Said, Sent};
 use self::table::{Answer, Becomes, Field, Row, nasty, rows, unmeant};
+use crate::make_call::sign_in;
 use crate::observer::Observer;
 use crate::rig::{CALL, Rig};
 
 /// So many rows, then a click that is placed: whoever counts calls is known to see them.
 const BETWEEN: usize = 25;
-
-/// Erin's cookies.
-async fn session(rig: &Rig) -> anyhow::Result<String> {
-    let who = serde_json::json!({"user": "105", "password": "demo-pass", "tenant": "demo"});
-    let answer = rig.http.post(rig.daemon.url("/login")).json(&who).send().await?.error_for_status()?;
-    let lines = answer.headers().get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
-    Ok(lines.filter_map(|line| line.split(';').next()).collect::<Vec<_>>().join("; "))
-}
 
 async fn send(rig: &Rig, sent: Sent, session: Option<&str>) -> anyhow::Result<Answer> {
     let mut request = rig.http.request(sent.method.parse()?, rig.daemon.url(&sent.target)).body(sent.body);
@@ -52,7 +45,7 @@ struct Attack<'a> {
 
 impl<'a> Attack<'a> {
     async fn at(rig: &'a Rig, door: Door) -> anyhow::Result<Self> {
-        let session = if door.needs_session() { Some(session(rig).await?) } else { None };
+        let session = if door.needs_session() { Some(sign_in(rig, "105").await?) } else { None };
         let observer = Observer::start(&rig.world).await?;
         Ok(Self { rig, door, session, observer, calls: BTreeSet::new(), faults: Vec::new(), good: 0 })
     }

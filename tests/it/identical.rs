@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
+use crate::make_call::sign_in;
 use crate::operation::dialbridge;
 use crate::rig::{Rig, on_22};
 
@@ -104,8 +105,26 @@ fn getdesk(rig: &Rig, target: &str) -> RequestBuilder {
     rig.http.get(rig.daemon.url("/ClickToCallAPI")).query(&query)
 }
 
+/// Of the Getdesk door and the 8x8 door.
 fn getdesk_id(answer: &Value) -> Option<&str> {
     answer["call_id"].as_str()
+}
+
+/// A link that Dave follows from no page, in the way of a program.
+fn eight(rig: &Rig, session: &str, target: &str) -> RequestBuilder {
+    let link = rig.http.get(rig.daemon.url("/AGUI/make_call.php")).query(&[("phone", target)]);
+    let said = [("site", "none"), ("mode", "navigate"), ("dest", "document"), ("user", "?1")];
+    let link = said.iter().fold(link, |link, (name, value)| link.header(format!("sec-fetch-{name}"), *value));
+    link.header("cookie", session).header("accept", "application/json")
+}
+
+fn native(rig: &Rig, target: &str) -> RequestBuilder {
+    let order = serde_json::json!({"agent": "104", "target": target});
+    rig.http.post(rig.daemon.url("/v1/calls")).bearer_auth("demo-code").json(&order)
+}
+
+fn native_id(answer: &Value) -> Option<&str> {
+    answer["id"].as_str()
 }
 
 async fn at_the_voicenter_door(rig: &Rig) -> anyhow::Result<()> {
@@ -138,10 +157,32 @@ async fn at_the_getdesk_door_across_a_restart(rig: &Rig) -> anyhow::Result<()> {
     Door { click: &|target| getdesk(rig, target), id: getdesk_id }.gives_one_call_across_a_restart(rig).await
 }
 
+async fn at_the_8x8_door(rig: &Rig) -> anyhow::Result<()> {
+    let session = sign_in(rig, "104").await?;
+    Door { click: &|target| eight(rig, &session, target), id: getdesk_id }.gives_one_call(rig).await
+}
+
+async fn at_the_8x8_door_across_a_restart(rig: &Rig) -> anyhow::Result<()> {
+    let session = sign_in(rig, "104").await?;
+    Door { click: &|target| eight(rig, &session, target), id: getdesk_id }.gives_one_call_across_a_restart(rig).await
+}
+
+async fn at_the_native_api(rig: &Rig) -> anyhow::Result<()> {
+    Door { click: &|target| native(rig, target), id: native_id }.gives_one_call(rig).await
+}
+
+async fn at_the_native_api_across_a_restart(rig: &Rig) -> anyhow::Result<()> {
+    Door { click: &|target| native(rig, target), id: native_id }.gives_one_call_across_a_restart(rig).await
+}
+
 on_22! {
     voicenter => super::at_the_voicenter_door;
     voicenter_restart => super::at_the_voicenter_door_across_a_restart;
     key_restart => super::under_one_key_across_a_restart;
     getdesk => super::at_the_getdesk_door;
     getdesk_restart => super::at_the_getdesk_door_across_a_restart;
+    eight => super::at_the_8x8_door;
+    eight_restart => super::at_the_8x8_door_across_a_restart;
+    native => super::at_the_native_api;
+    native_restart => super::at_the_native_api_across_a_restart;
 }

@@ -18,7 +18,7 @@ const TYPED: [(&str, &str); 4] = [
 ];
 
 /// Signs in; gives the `Cookie` header of a browser that has done so.
-async fn sign_in(rig: &Rig, user: &str) -> anyhow::Result<String> {
+pub(crate) async fn sign_in(rig: &Rig, user: &str) -> anyhow::Result<String> {
     let body = serde_json::json!({"user": user, "password": "demo-pass"});
     let answer = rig.http.post(rig.daemon.url("/login")).json(&body).send().await?;
     anyhow::ensure!(answer.status() == 200, "{user}: {}", answer.status());
