@@ -94,7 +94,7 @@ impl Client {
         self.guard.check_url(url).map_err(|blocked| Met::Forbidden(blocked.to_string()))?;
         let url = Url::parse(url).map_err(|error| Met::Forbidden(error.to_string()))?;
         let request = request(&url, headers, body)?;
-        let socket = self.connect(&url).await.map_err(Met::Unreachable)?;
+        let socket = self.connect(resolve(&url).await.map_err(Met::Unreachable)?).await.map_err(Met::Unreachable)?;
         if url.scheme() == "http" {
             return converse(socket, request, heard).await.map_err(Met::Unreachable);
         }
@@ -109,11 +109,11 @@ impl Client {
         converse(socket, request, heard).await.map_err(Met::Unreachable)
     }
 
-    /// A socket to an address that the guard has passed.
-    async fn connect(&self, url: &Url) -> Result<TcpStream, String> {
+    /// A socket to that of these addresses of a name which the guard passes and which answers first.
+    pub(super) async fn connect(&self, addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
         let mut open = Vec::new();
         let mut why = "the name has no address".to_owned();
-        for address in resolve(url).await? {
+        for address in addresses {
             match self.guard.check_addr(address) {
                 Ok(()) => open.push(address),
                 Err(blocked) => why = blocked.to_string(),

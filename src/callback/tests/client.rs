@@ -163,12 +163,22 @@ async fn a_forbidden_url_is_not_even_resolved() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_home_is_blocked_at_the_socket_and_may_be_tried_again() {
+async fn a_name_that_leads_home_is_blocked_at_the_socket() {
+    let sink = Sink::new(vec![]).await;
+    let strict = Client::new(Guard::default(), Duration::from_secs(15)).unwrap();
+    let why = strict.connect(vec![sink.address]).await.unwrap_err();
+    assert!(why.contains("may not reach"), "{why}");
+    assert_eq!(sink.most_open(), 0);
+    assert!(client().connect(vec![sink.address]).await.is_ok(), "the allow-list opens the way");
+}
+
+#[tokio::test]
+async fn localhost_is_home_before_anybody_is_asked_for_its_address() {
     let sink = Sink::new(vec![]).await;
     let strict = Client::new(Guard::default(), Duration::from_secs(15)).unwrap();
     let url = format!("http://localhost:{}/", sink.address.port());
     let answer = post(&strict, &url).await;
-    assert!(matches!(&answer.met, Met::Unreachable(why) if why.contains("may not reach")), "{answer:?}");
+    assert!(matches!(&answer.met, Met::Forbidden(why) if why.contains("may not reach")), "{answer:?}");
     assert_eq!(sink.most_open(), 0);
     assert_eq!(status(&post(&client(), &url).await), Some(200), "the allow-list opens the way");
 }
